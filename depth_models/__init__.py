@@ -1,0 +1,1 @@
+"""Depth models as a library: numpy in, numpy out, no ROS. See `depth_models.estimators`."""

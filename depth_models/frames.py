@@ -1,0 +1,88 @@
+"""
+What goes into an estimator and what comes out: cameras, frames, estimates. Frozen, with units.
+
+Images are uint8 [H,W,3] RGB or uint8 [H,W] grey. Maps are float32 [H,W]. Unknown is NaN, never 0.
+Sizes are (height, width) in arrays. Arrays inside a frame are not copied: treat them as read-only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A rectified pinhole camera. Pixel centres lie at integer coordinates, as in OpenCV and ROS."""
+
+    width: int  # px
+    height: int  # px
+    fx: float  # px
+    fy: float  # px
+    cx: float  # px
+    cy: float  # px
+
+    def cropped(self, x: int, y: int, width: int, height: int) -> 'Camera':
+        """The camera of the window whose top left pixel is (x, y); px of this image."""
+        return replace(self, width=width, height=height, cx=self.cx - x, cy=self.cy - y)
+
+    def resized(self, width: int, height: int) -> 'Camera':
+        """The camera of this image resized to width x height with pixel edges kept in place.
+
+        The image plane is scaled about the outer edge at -0.5, hence the half pixels: this is what
+        cv2.resize and torch's align_corners=False do.
+        """
+        sx, sy = width / self.width, height / self.height
+        return Camera(width, height, self.fx * sx, self.fy * sy,
+                      (self.cx + 0.5) * sx - 0.5, (self.cy + 0.5) * sy - 0.5)
+
+
+@dataclass(frozen=True)
+class StereoCamera:
+    """A rectified pair: rows match, and left column x sees right column x - disparity."""
+
+    left: Camera
+    baseline: float  # m, > 0; from a ROS CameraInfo: -P_right[3] / P_right[0]
+    cx_right: float  # px
+
+    @property
+    def principal_point_difference(self) -> float:
+        """cx_left - cx_right [px]: the disparity of a point at infinity."""
+        return self.left.cx - self.cx_right
+
+
+@dataclass(frozen=True)
+class StereoFrame:
+    """A rectified pair and its camera; `camera` is None where only disparity is asked for."""
+
+    left: Image
+    right: Image
+    camera: StereoCamera | None = None
+
+    def __post_init__(self) -> None:
+        for name, image in (('left', self.left), ('right', self.right)):
+            if image.dtype != np.uint8 or not (
+                    image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+                raise ValueError(f'{name} must be uint8 [H,W] or [H,W,3], '
+                                 f'got {image.dtype} {list(image.shape)}')
+            if image.size == 0:
+                raise ValueError(f'{name} is empty: {list(image.shape)}')
+        if self.left.shape[:2] != self.right.shape[:2]:
+            (h, w), (hr, wr) = self.left.shape[:2], self.right.shape[:2]
+            raise ValueError(f'left is {w}x{h} but right is {wr}x{hr}')
+
+
+@dataclass(frozen=True)
+class StereoEstimate:
+    """What a stereo matcher found, on the grid of the left image."""
+
+    disparity: Map  # [H,W] left column - right column [px], NaN where unknown
+    confidence: Map  # [H,W] in [0, 1]: probability that the error is under 3 px or under 5 %
+    stage: int  # the last stage that ran, 1..4
+    min_disparity: int  # px: nothing below was searched
+    max_disparity: int  # px: nothing at or beyond it was searched
+    seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]

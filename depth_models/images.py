@@ -1,0 +1,53 @@
+"""Images between the outside (uint8, HWC) and networks (float, BCHW sizes), and maps in colour."""
+
+import cv2
+import numpy as np
+
+from depth_models.frames import Image, Map
+
+
+def to_rgb(image: Image) -> Image:
+    """[H,W] grey or [H,W,3] RGB -> [H,W,3] RGB; an RGB image is returned as it is."""
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image
+
+
+def pad_to_multiple(image: Image, multiple: int) -> Image:
+    """Repeat the last row and column until both sizes are multiples; `map_[:H, :W]` undoes it.
+
+    Only below and to the right, so that columns, and with them disparities, stay what they are.
+    """
+    h, w = image.shape[:2]
+    below, right = -h % multiple, -w % multiple
+    if not (below or right):
+        return image
+    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
+
+
+def shift_columns(image: Image, columns: int) -> Image:
+    """The image moved right by `columns` (left where negative); uncovered columns repeat the edge."""
+    if columns == 0:
+        return image
+    w = image.shape[1]
+    source = np.clip(np.arange(w) - columns, 0, w - 1)
+    return np.ascontiguousarray(image[:, source])
+
+
+def in_colour(values: Map, low: float, high: float, colormap: int = cv2.COLORMAP_TURBO) -> Image:
+    """[H,W] -> BGR uint8 [H,W,3], `low` and below at the map's start; NaN is black."""
+    known = np.isfinite(values)
+    scaled = np.zeros(values.shape, np.float32)
+    np.subtract(values, low, out=scaled, where=known)
+    scaled *= 255.0 / max(high - low, 1e-6)
+    levels = np.clip(scaled, 0, 255).astype(np.uint8)
+    colours = cv2.applyColorMap(levels, colormap)
+    colours[~known] = 0
+    return colours
+
+
+def depth_in_colour(depth: Map, near: float, far: float) -> Image:
+    """Depth [m] -> BGR uint8 [H,W,3]: near red, far blue, even steps of inverse depth, NaN black.
+
+    Inverse depth, because that is what a camera measures evenly.
+    """
+    with np.errstate(divide='ignore'):
+        return in_colour(1.0 / depth, 1.0 / far, 1.0 / near)

@@ -1,0 +1,61 @@
+"""
+Matching costs between rectified feature maps, and the disparity that they speak for.
+
+Shapes: B batch, C channels, h x w grid, D candidates. A disparity counts columns of the grid that
+its map lives on: left column x matches right column x - disparity.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def full_cost(left: Tensor, right: Tensor, candidates: int) -> Tensor:
+    """Mean L1 distance at disparities 0..candidates-1: [B,C,h,w] x 2 -> [B,D,h,w].
+
+    AnyNet, section 3.2. Where x - d lies outside the right image it is compared with zero, so that
+    the cost there carries no false match.
+    """
+    width = right.shape[-1]
+    padded = F.pad(right, (candidates - 1, 0))
+    return torch.stack(
+        [(left - padded[..., candidates - 1 - d:candidates - 1 - d + width]).abs().mean(1)
+         for d in range(candidates)], dim=1)
+
+
+def residual_cost(left: Tensor, right: Tensor, estimate: Tensor, radius: int) -> Tensor:
+    """Mean L1 distance at estimate + offset, offset in -radius..radius.
+
+    AnyNet, section 3.2 ("residual prediction"): [B,C,h,w] x 2, [B,1,h,w] -> [B,2*radius+1,h,w].
+    """
+    return torch.stack(
+        [(left - warp_right_to_left(right, estimate + offset)).abs().mean(1)
+         for offset in range(-radius, radius + 1)], dim=1)
+
+
+def warp_right_to_left(right: Tensor, disparity: Tensor) -> Tensor:
+    """Sample right [B,C,h,w] at column x - disparity [B,1,h,w]; zero outside the image."""
+    h, w = right.shape[-2:]
+    x = torch.arange(w, dtype=right.dtype, device=right.device) - disparity[:, 0]  # [B,h,w]
+    y = torch.arange(h, dtype=right.dtype, device=right.device)[:, None].expand_as(x)
+    # align_corners=True because -1 and 1 are the centres of the first and the last pixel here;
+    # a grid one pixel wide or high has only the centre
+    grid = torch.stack([2 * x / max(w - 1, 1) - 1, 2 * y / max(h - 1, 1) - 1], dim=-1)  # [B,h,w,2]
+    return F.grid_sample(right, grid, mode='bilinear', padding_mode='zeros', align_corners=True)
+
+
+def soft_argmin(probability: Tensor, candidates: Tensor) -> Tensor:
+    """Mean candidate, hence sub-pixel (AnyNet, eq. 1): [B,D,h,w], [D] -> [B,1,h,w]."""
+    return (probability * candidates.view(1, -1, 1, 1)).sum(1, keepdim=True)
+
+
+def spread(probability: Tensor, candidates: Tensor, mean: Tensor) -> Tensor:
+    """Standard deviation of the candidates around `mean` [B,1,h,w], px of the grid: [B,1,h,w]."""
+    variance = (probability * (candidates.view(1, -1, 1, 1) - mean) ** 2).sum(1, keepdim=True)
+    return torch.sqrt(variance + 1e-6)  # the root's slope at 0 is infinite
+
+
+def resize_disparity(disparity: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize [B,1,h,w] to `size` = (height, width), values with it: they count columns."""
+    scale = size[1] / disparity.shape[-1]
+    return scale * F.interpolate(disparity, size=size, mode='bilinear', align_corners=False)
