@@ -1,0 +1,1 @@
+"""The faces of the library: numpy frames in, estimates out."""
