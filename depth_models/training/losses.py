@@ -18,13 +18,15 @@ def stereo_loss(outputs: Sequence[tuple[Tensor, Tensor]], target: Tensor, *, val
     target: px. valid: the disparity is known. matchable: the image pair holds something to match;
     where it does not (a black or saturated pair), no confidence is right, whatever was guessed.
     """
+    # weights instead of boolean indexing, which costs as much as the network on a CPU
+    use, known = (valid & matchable).to(target.dtype), valid.to(target.dtype)
+    use, known = use / use.sum().clamp(1), known / known.sum().clamp(1)
     total = target.new_zeros(())
     for weight, (disparity, confidence) in zip(STAGE_WEIGHTS, outputs, strict=True):
-        use = valid & matchable
-        error = F.smooth_l1_loss(disparity[use], target[use], reduction='sum') / use.sum().clamp(1)
-        right = is_right(disparity.detach(), target) & matchable
+        error = (F.smooth_l1_loss(disparity, target, reduction='none') * use).sum()
+        right = (is_right(disparity.detach(), target) & matchable).to(confidence.dtype)
         unsure = F.binary_cross_entropy_with_logits(
-            confidence[valid], right[valid].to(confidence.dtype), reduction='mean')
+            confidence, right, weight=known, reduction='sum')
         total = total + weight * (error + CONFIDENCE_WEIGHT * unsure)
     return total
 
