@@ -34,8 +34,8 @@ def photograph(rng: np.random.Generator, left: Colours, right: Colours
         colour = np.exp(rng.normal(0.0, 0.03 * apart, 3) + rng.normal(0.0, 0.05 * apart))
         blur = sharpness + apart * abs(rng.normal(0.0, 0.12))
         image = cv2.GaussianBlur(image, (0, 0), blur)
-        falling = 1.0 - vignette * float(rng.uniform(1 - 0.3 * apart, 1)) * _radius2(image.shape[:2])
-        image *= falling[..., None]
+        darker = vignette * float(rng.uniform(1 - 0.3 * apart, 1))
+        image *= (1.0 - darker * _radius2(image.shape[:2]))[..., None]
         image *= (exposure * colour).astype(np.float32)
         if noise > 0.2:
             image += noise * _noise(rng, image.shape[:2])

@@ -19,7 +19,7 @@ from depth_models.data import camera_effects, textures
 
 Map = NDArray[np.float32]
 
-NEAREST_ALLOWED = 0.3  # px: no surface is farther than this disparity
+LEAST_DISPARITY = 0.3  # px: no surface is farther than this disparity
 STEEPEST = 0.45  # px of disparity per px: beyond it a plane is seen nearly edge-on by one camera
 
 
@@ -148,8 +148,8 @@ def seen_by_both(left: tuple[NDArray[np.uint8], Map], right: tuple[NDArray[np.ui
 class Looks:
     """How n surfaces look: tables with a column for each, float32, looked up by surface index.
 
-    The texture coordinates of a point are (ux x + uy y + u1, vx x + vy y + v1) / (p d + q) + (u0, v0)
-    texels: with q = 0 that is a slanted plane in true perspective, with p = 0 it is affine.
+    A point's texture coordinates in texels are (ux x + uy y + u1, vx x + vy y + v1) / (p d + q) +
+    (u0, v0): with q = 0 that is a slanted plane in true perspective, with p = 0 it is affine.
     """
 
     ux: Map
@@ -227,8 +227,9 @@ def paint(looks: Looks, index: NDArray[np.uint8], disparity: Map, right: bool) -
     step = cv2.convertScaleAbs((grey - 127.5) * (contrast * contrast) + 127.5)
     packed = looks.palette.take(index.astype(np.int32) * 256 + step)
     colours = packed.view(np.uint8).reshape(height, width, 4)[..., :3].astype(np.float32)
-    light = cv2.remap(textures.light_map(), 0.6 * x + of(looks.light_x), 0.6 * y + of(looks.light_y),
-                      cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    light_x, light_y = 0.6 * x + of(looks.light_x), 0.6 * y + of(looks.light_y)
+    light = cv2.remap(textures.light_map(), light_x, light_y, cv2.INTER_LINEAR,
+                      borderMode=cv2.BORDER_REFLECT)
     colours *= (1.0 + of(looks.light) * (light - 1.0))[..., None]
     return colours
 
@@ -282,7 +283,7 @@ def render_stereo(rng: np.random.Generator, size: tuple[int, int], max_disparity
 
 def draw_surfaces(rng: np.random.Generator, size: tuple[int, int], max_disparity: float
                   ) -> list[Surface]:
-    """The surfaces of a random scene: a background, mostly walls or a ground, and things before it."""
+    """The surfaces of a random scene: a background, ground or walls, and things before it."""
     if min(size) < 16 or max_disparity < 16:
         raise ValueError('size must be at least 16 x 16 px and max_disparity 16 px, '
                          f'got {size[0]} x {size[1]} px and {max_disparity} px')
@@ -364,7 +365,7 @@ def _fitted(box: tuple[int, int, int, int], slopes: tuple[float, float], at: tup
             bump: Bump | None = None) -> Surface:
     """The plane of disparity d at a point, made flatter and shifted until its box is in range."""
     x0, y0, x1, y1 = box
-    low_allowed = NEAREST_ALLOWED + (abs(bump.height) if bump is not None else 0.0)
+    low_allowed = LEAST_DISPARITY + (abs(bump.height) if bump is not None else 0.0)
     high_allowed = max_disparity - low_allowed
     d = float(np.clip(d, low_allowed, high_allowed))
     swing = abs(slopes[0]) * (x1 - x0) + abs(slopes[1]) * (y1 - y0)
@@ -378,7 +379,7 @@ def _fitted(box: tuple[int, int, int, int], slopes: tuple[float, float], at: tup
 
 def _bump(rng: np.random.Generator, middle: tuple[float, float], radius: tuple[float, float]
           ) -> Bump:
-    """A hill, a ridge or a wave whose slope along x stays under 0.3, so that x - d(x) still grows."""
+    """A hill, a ridge or a wave, of a slope under 0.3 along x, so that x - d(x) still grows."""
     (x, y), (radius_x, radius_y) = middle, radius
     kind = rng.integers(0, 4)
     if kind == 3:

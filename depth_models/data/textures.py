@@ -64,7 +64,7 @@ def _coordinates(rng: np.random.Generator, wobble: float) -> tuple[Grey, Grey]:
 
 
 def octaves(rng: np.random.Generator, roughness: float | None = None, coarsest: int = 4) -> Grey:
-    """Noise of many sizes in about [0, 1], float32 [TILE, TILE]; roughness weighs the finer ones."""
+    """Noise of many sizes, about [0, 1], float32 [TILE, TILE]; roughness weighs the finer ones."""
     if roughness is None:
         roughness = rng.uniform(0.4, 1.0)
     total = np.zeros((TILE, TILE), np.float32)
