@@ -1,16 +1,20 @@
 """What two real cameras do to the same scene: light, lens, sensor and compression, per view."""
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Colours = NDArray[np.float32]  # [H,W,3], 0..255
+BAND = 32  # rows worked on at a time, so that they stay in the cache
+
+Colours = NDArray[Any]  # float32 [H,W,3], 0..255
+Picture = NDArray[Any]  # uint8 [H,W,3] RGB
 
 
 def photograph(rng: np.random.Generator, left: Colours, right: Colours
-               ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+               ) -> tuple[Picture, Picture]:
     """
     Both views as a camera pair would deliver them: uint8 [H,W,3] RGB, nothing moved sideways.
 
@@ -18,10 +22,10 @@ def photograph(rng: np.random.Generator, left: Colours, right: Colours
     drawn for each; in most pairs they differ little, as after a factory calibration.
     """
     apart = rng.choice([0.0, 0.3, 1.0, 2.5], p=[0.15, 0.4, 0.35, 0.1])  # unlikeness of the two
-    exposure = np.exp(rng.normal(0.0, 0.25))
+    exposure = np.exp(rng.normal(0.0, 0.2))
     if rng.random() < 0.06:  # over- or under-exposed
-        exposure *= rng.choice([0.12, 0.3, 1.8, 2.5])
-    sharpness = rng.uniform(0.3, 0.9) if rng.random() < 0.85 else rng.uniform(0.9, 1.8)
+        exposure *= rng.choice([0.15, 0.3, 1.6, 2.2])
+    sharpness = rng.uniform(0.3, 0.9) if rng.random() < 0.9 else rng.uniform(0.9, 1.6)
     noise = float(abs(rng.normal(0.0, 2.0)) + 5.0 * rng.random() * (rng.random() < 0.1))
     vignette = float(rng.uniform(0.0, 0.35) * (rng.random() < 0.5))
     gamma = np.exp(rng.normal(0.0, 0.2))
@@ -29,23 +33,31 @@ def photograph(rng: np.random.Generator, left: Colours, right: Colours
     compressed = int(rng.integers(35, 96)) if rng.random() < 0.2 else 0
     if rng.random() < 0.1:
         right = _misaligned(rng, right)
-    made = []
+    height, width = left.shape[:2]
+    made: list[Picture] = []
     for image in (left, right):
         colour = np.exp(rng.normal(0.0, 0.03 * apart, 3) + rng.normal(0.0, 0.05 * apart))
         blur = sharpness + apart * abs(rng.normal(0.0, 0.12))
-        image = cv2.GaussianBlur(image, (0, 0), blur)
+        blurred: Colours = cv2.GaussianBlur(image, (0, 0), blur)
+        factor = (exposure * colour).astype(np.float32)
         darker = vignette * float(rng.uniform(1 - 0.3 * apart, 1))
-        image *= (1.0 - darker * _radius2(image.shape[:2]))[..., None]
-        image *= (exposure * colour).astype(np.float32)
-        if noise > 0.2:
-            image += noise * _noise(rng, image.shape[:2])
-        levels = cv2.convertScaleAbs(np.maximum(image, 0.0))  # rounds, and saturates at 255
+        grain = _noise(rng, (height, width)) if noise > 0.2 else None
+        levels: Picture = np.empty((height, width, 3), np.uint8)
+        for top in range(0, height, BAND):
+            rows = np.s_[top:top + BAND]
+            band = blurred[rows] * factor
+            if darker > 0:
+                band *= (1.0 - darker * _radius2((height, width))[rows])[..., None]
+            if grain is not None:
+                band += noise * grain[rows]
+            levels[rows] = cv2.convertScaleAbs(np.maximum(band, 0.0))  # rounds, ends at 255
         levels = cv2.LUT(levels, _gamma(gamma * np.exp(rng.normal(0.0, 0.05 * apart))))
         if grey:
             levels = cv2.cvtColor(cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         if compressed:
-            _, packed = cv2.imencode('.jpg', levels, [cv2.IMWRITE_JPEG_QUALITY, compressed])
-            levels = cv2.imdecode(packed, cv2.IMREAD_COLOR)  # RGB or BGR: in and out alike
+            packed = cv2.imencode('.jpg', levels, [cv2.IMWRITE_JPEG_QUALITY, compressed])[1]
+            unpacked = cv2.imdecode(packed, cv2.IMREAD_COLOR)  # RGB or BGR: in and out alike
+            levels = np.asarray(unpacked)
         made.append(levels)
     return made[0], made[1]
 
@@ -54,22 +66,22 @@ def _misaligned(rng: np.random.Generator, image: Colours) -> Colours:
     """Rows off by less than half a pixel: a shift and a little roll about the centre."""
     height, width = image.shape[:2]
     shift, roll = rng.uniform(-0.3, 0.3), rng.uniform(-0.2, 0.2) / width
-    matrix = np.float32([[1, 0, 0], [roll, 1, shift - roll * width / 2]])
+    matrix = np.array([[1, 0, 0], [roll, 1, shift - roll * width / 2]])
     return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
 
 
-def _gamma(gamma: float) -> NDArray[np.uint8]:
+def _gamma(gamma: float) -> NDArray[Any]:
     return np.round(255.0 * np.linspace(0.0, 1.0, 256) ** gamma).astype(np.uint8)
 
 
 @lru_cache(maxsize=4)
-def _radius2(size: tuple[int, int]) -> NDArray[np.float32]:
+def _radius2(size: tuple[int, int]) -> NDArray[Any]:
     """Squared distance from the centre, 1 in the corners."""
     y, x = (np.linspace(-1, 1, n, dtype=np.float32) ** 2 for n in size)
     return (y[:, None] + x[None]) / 2
 
 
-def _noise(rng: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float32]:
+def _noise(rng: np.random.Generator, size: tuple[int, int]) -> NDArray[Any]:
     """Sensor noise of standard deviation 1: a window of a store, for drawing it anew costs 5 ms."""
     store = _noise_store(size)
     y, x = (int(rng.integers(0, have - need)) for have, need in zip(store.shape, size))
@@ -77,6 +89,6 @@ def _noise(rng: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float3
 
 
 @lru_cache(maxsize=2)
-def _noise_store(size: tuple[int, int]) -> NDArray[np.float32]:
+def _noise_store(size: tuple[int, int]) -> NDArray[Any]:
     rng = np.random.default_rng(7)
     return rng.standard_normal((size[0] + 307, size[1] + 401, 3), dtype=np.float32)

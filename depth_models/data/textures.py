@@ -7,6 +7,7 @@ than about 1.4 texels a pixel does not alias.
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 TILE = 512  # texels
 ROWS, COLUMNS = 8, 16  # tiles in the atlas
 
-Grey = NDArray[np.float32]
+Grey = NDArray[Any]  # float32 [TILE, TILE]
 
 
 @lru_cache(maxsize=1)
-def atlas() -> NDArray[np.uint8]:
+def atlas() -> NDArray[Any]:
     """The atlas, uint8 [ROWS * TILE, COLUMNS * TILE]; always the same, made in about a second."""
     rng = np.random.default_rng(20_181_026)
     made = np.empty((ROWS * TILE, COLUMNS * TILE), np.uint8)
@@ -39,7 +40,7 @@ def light_map() -> Grey:
     soft = cv2.resize(octaves(rng, roughness=0.5), (1024, 1024), interpolation=cv2.INTER_LINEAR)
     light = 1.0 + (soft - soft.mean()) / soft.std() * 0.25
     for _ in range(60):  # shadows that things cast
-        shadow = np.zeros((1024, 1024), np.float32)
+        shadow: Grey = np.zeros((1024, 1024), np.float32)
         corners = rng.integers(0, 1024, 2) + rng.normal(0, 70, (int(rng.integers(3, 7)), 2))
         cv2.fillPoly(shadow, [corners.astype(np.int32)], 1.0)
         shadow = cv2.GaussianBlur(shadow, (0, 0), rng.uniform(1, 8))
@@ -47,9 +48,9 @@ def light_map() -> Grey:
     return np.clip(light, 0.0, 2.0)
 
 
-def _as_bytes(tile: Grey) -> NDArray[np.uint8]:
+def _as_bytes(tile: Grey) -> NDArray[Any]:
     """Band limited, and stretched so that nearly all of 0..255 is used."""
-    tile = cv2.GaussianBlur(tile.astype(np.float32), (0, 0), 0.7)
+    tile = np.asarray(cv2.GaussianBlur(tile.astype(np.float32), (0, 0), 0.7), np.float32)
     low, high = np.percentile(tile, (0.5, 99.5))
     return np.clip((tile - low) * (255.0 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
 

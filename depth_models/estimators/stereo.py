@@ -10,7 +10,7 @@ import torch
 from depth_models import pretrained
 from depth_models.budget import StageCosts
 from depth_models.frames import Image, StereoEstimate, StereoFrame
-from depth_models.images import pad_to_multiple, shift_columns, to_rgb
+from depth_models.images import pad_to_multiple, shift_columns, to_planes, to_rgb
 from depth_models.networks.anynet import (
     COARSEST, STAGES, AnyNet, AnyNetConfig, StageState, at_full_size)
 
@@ -136,6 +136,6 @@ class StereoMatcher:
     def _stages(self, left: Image, right: Image) -> Iterator[StageState]:
         # left column x meets right column x - d; with the right image moved, d counts from the minimum
         right = shift_columns(right, self.min_disparity)
-        pair = [torch.from_numpy(pad_to_multiple(to_rgb(image), COARSEST)).to(self._device)
-                .permute(2, 0, 1)[None].float() for image in (left, right)]
-        yield from self._network.stages(pair[0], pair[1], self.searched)
+        images = [pad_to_multiple(to_rgb(image), COARSEST) for image in (left, right)]
+        pair = torch.from_numpy(to_planes(images)).to(self._device)
+        yield from self._network.stages(pair[:1], pair[1:], self.searched)

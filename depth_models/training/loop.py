@@ -16,7 +16,7 @@ from torch import Tensor, nn
 class LoopConfig:
     """How long and how fast."""
 
-    steps: int = 6000
+    steps: int = 4000
     learning_rate: float = 3e-3  # the peak: linear warm-up, then a cosine down to nothing
     warmup_steps: int = 300
     weight_decay: float = 1e-4

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from depth_models import pretrained
+from depth_models.data import textures
 from depth_models.data.layered_scenes import render_stereo
 from depth_models.networks.anynet import AnyNet, AnyNetConfig
 from depth_models.training.loop import LoopConfig, train
@@ -97,6 +98,7 @@ def _images(images: list[np.ndarray]) -> Tensor:
 
 def batches(config: DataConfig, start: int) -> Iterator[StereoBatch]:
     """Batches from step `start` on, drawn by worker processes ahead of time."""
+    textures.atlas(), textures.light_map()  # made here, the workers inherit them
     yield from DataLoader(GeneratedBatches(config, start), batch_size=None,
                           num_workers=config.workers,
                           prefetch_factor=6 if config.workers else None)

@@ -1,0 +1,1 @@
+"""Measuring what the estimators are worth: metrics, classical baselines, tables and pictures."""
