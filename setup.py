@@ -1,0 +1,44 @@
+"""Build of the ament_python package: two Python packages, and the files a ROS 2 install looks for."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = 'depth_nodes'
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    packages=find_packages(include=['depth_nodes', 'depth_nodes.*', 'depth_models', 'depth_models.*']),
+    package_data={'depth_models': ['weights/*', 'py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/launch', sorted(glob('launch/*.launch.py'))),
+        (f'share/{NAME}/config', sorted(glob('config/*.yaml') + glob('config/*.xml')
+                                        + glob('config/*.rviz'))),
+    ],
+    python_requires='>=3.10',
+    install_requires=[
+        'numpy',
+        'opencv-python-headless<5',  # the type numbers of OpenCV 5 break cv_bridge
+        'safetensors',
+        'torch',
+    ],
+    extras_require={
+        # ROS 2 without a ROS 2 install: Linux x86_64 only
+        'ros': ['ros-kilted-rclpy', 'ros-kilted-rmw-fastrtps-cpp', 'ros-kilted-common-interfaces',
+                'ros-kilted-stereo-msgs'],
+        'demo': ['rosbags', 'tqdm'],
+        'test': ['hypothesis', 'pytest<9', 'pytest-timeout', 'PyYAML'],  # launch_testing breaks pytest 9
+        'dev': ['colcon-bash', 'colcon-core', 'colcon-library-path', 'colcon-package-information',
+                'colcon-python-setup-py', 'colcon-recursive-crawl', 'colcon-ros',
+                'colcon-test-result', 'mypy', 'ruff', 'types-PyYAML'],
+    },
+    zip_safe=False,
+    maintainer='The depth_nodes authors',
+    maintainer_email='maintainers@depth-nodes.invalid',
+    description='ROS 2 nodes that turn camera images into depth within a latency budget',
+    license='Apache-2.0',
+    entry_points={'console_scripts': ['stereo_node = depth_nodes.stereo_node:main']},
+)
