@@ -1,0 +1,141 @@
+"""
+What a node says about itself: /diagnostics once a second, ~/statistics for every frame, the log.
+
+Everything is counted here, by whatever thread; nothing here decides anything.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from depth_nodes.conversions import UnreadableImage
+from depth_nodes.inputs import StaleSet, SynchronizedInputs
+
+FORGET = 5.0  # s: how long a rejected frame shows in diagnostics
+REPEAT = 30.0  # s: between log lines that say the same
+
+
+@dataclass(frozen=True)
+class FrameReport:
+    """What one answered frame took. All times in seconds."""
+
+    header: Header
+    stage: int
+    parts: Mapping[str, float]  # 'queue', 'conversion', 'stage_1' ..., 'publishing', in order
+    total: float  # from the last message of the set to the last output
+    budget: float
+
+
+@dataclass(frozen=True)
+class _Fault:
+    level: bytes
+    text: str
+
+
+class Health:
+    """Counters and faults of a node; publishes them while it is open."""
+
+    def __init__(self, node: Node, inputs: SynchronizedInputs, about: Mapping[str, str]) -> None:
+        """about: what else diagnostics should show, name -> value."""
+        self._node, self._inputs, self._about = node, inputs, about
+        self._lock = Lock()
+        self._counts: Counter[str] = Counter()
+        self._rejected: tuple[float, _Fault] | None = None  # when [monotonic s], and why
+        self._recent: deque[FrameReport] = deque(maxlen=100)
+        self._said_missing = float('-inf')  # monotonic s
+
+    def __enter__(self) -> 'Health':
+        node = self._node
+        self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 1)
+        self._statistics = node.create_publisher(DiagnosticArray, '~/statistics', 1)
+        self._timer = node.create_timer(1.0, self._beat)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_publisher(self._statistics)
+        self._node.destroy_publisher(self._diagnostics)
+
+    def drop(self) -> None:
+        """A set was replaced by a newer one before its turn came."""
+        with self._lock:
+            self._counts['dropped'] += 1
+
+    def reject(self, error: Exception) -> None:
+        """A set that cannot be used, or on which something broke: counted, logged, shown."""
+        # a ValueError is about the input; anything else is about us, and then its type matters
+        text = str(error) if isinstance(error, ValueError) else f'{type(error).__name__}: {error}'
+        # one bad or late image may be an accident; a calibration or a mistake of ours stays
+        level = DiagnosticStatus.WARN if isinstance(error, UnreadableImage | StaleSet) \
+            else DiagnosticStatus.ERROR
+        with self._lock:
+            self._counts['rejected'] += 1
+            self._rejected = time.monotonic(), _Fault(level, text)
+        self._node.get_logger().error(f'frame dropped: {text}', throttle_duration_sec=5.0)
+
+    def answer(self, report: FrameReport) -> None:
+        """A set was answered: count it and tell ~/statistics, when somebody listens there."""
+        with self._lock:
+            self._counts['published'] += 1
+            self._recent.append(report)
+            counts = dict(self._counts)
+        if self._statistics.get_subscription_count() == 0:
+            return
+        kept = report.total <= report.budget
+        values = {'stage': report.stage,
+                  **{f'{part}_ms': f'{seconds * 1e3:.3f}' for part, seconds in report.parts.items()},
+                  'total_ms': f'{report.total * 1e3:.3f}', 'budget_ms': f'{report.budget * 1e3:.3f}',
+                  'budget_kept': kept, 'dropped': counts.get('dropped', 0),
+                  'rejected': counts.get('rejected', 0)}
+        self._statistics.publish(DiagnosticArray(header=report.header, status=[DiagnosticStatus(
+            level=DiagnosticStatus.OK if kept else DiagnosticStatus.WARN,
+            name=f'{self._node.get_name()}: frame',
+            message='within budget' if kept else 'over budget', values=_key_values(values))]))
+
+    def _beat(self) -> None:
+        missing, now = self._inputs.missing(), time.monotonic()
+        if missing is None:
+            self._said_missing = float('-inf')
+        elif now - self._said_missing >= REPEAT:
+            self._said_missing = now
+            self._node.get_logger().warning(missing)
+        array = DiagnosticArray(status=[self._status(missing, now)])
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+
+    def _status(self, missing: str | None, now: float) -> DiagnosticStatus:
+        with self._lock:
+            counts, recent, rejected = dict(self._counts), list(self._recent), self._rejected
+        faults = [_Fault(DiagnosticStatus.ERROR, text)
+                  for text in self._inputs.incompatible.values()]
+        if rejected is not None and now - rejected[0] <= FORGET:
+            faults.append(rejected[1])
+        if missing is not None:
+            faults.append(_Fault(DiagnosticStatus.WARN, missing))
+        faults.sort(key=lambda fault: fault.level, reverse=True)
+        working = 'working' if self._inputs.is_open else 'idle: nobody listens to an output'
+        values: dict[str, object] = {
+            **self._about, 'received': self._inputs.sets,
+            **{name: counts.get(name, 0) for name in ('published', 'dropped', 'rejected')}}
+        if recent:
+            totals = sorted(report.total for report in recent)
+            values |= {
+                'latency_ms_p50': f'{totals[len(totals) // 2] * 1e3:.1f}',
+                'latency_ms_max': f'{totals[-1] * 1e3:.1f}',
+                'stage_mean': f'{sum(r.stage for r in recent) / len(recent):.2f}',
+                'budget_kept': f'{sum(r.total <= r.budget for r in recent) / len(recent):.3f}'}
+        return DiagnosticStatus(
+            level=faults[0].level if faults else DiagnosticStatus.OK,
+            name=f'{self._node.get_name()}: depth',
+            message='; '.join(fault.text for fault in faults) or working,
+            values=_key_values(values))
+
+
+def _key_values(values: Mapping[str, object]) -> list[KeyValue]:
+    return [KeyValue(key=key, value=str(value)) for key, value in values.items()]

@@ -1,0 +1,120 @@
+"""A managed node in two stacks: what it holds while configured, and what it holds while active."""
+
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Event
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class ManagedNode(LifecycleNode):
+    """
+    Open resources in `while_configured` and `while_active`; they are closed here, last opened first.
+
+    rclpy keeps its managed entities in a set, so in no order, and turns an exception inside a
+    transition into ERROR without a word in the log: hence the stacks and the logging.
+    """
+
+    def __init__(self, name: str, **kwargs) -> None:
+        self._configured, self._active = ExitStack(), ExitStack()
+        self.is_active = False  # everything of `while_active` is open
+        super().__init__(name, **kwargs)
+
+    def while_configured(self, keep: ExitStack) -> None:
+        """Load what is slow or may fail (weights, engine), create publishers."""
+
+    def while_active(self, keep: ExitStack) -> None:
+        """Start workers, then subscribe."""
+
+    def activated(self) -> None:
+        """Called once everything of `while_active` is open."""
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._open(self.while_configured, self._configured)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        opened = self._open(self.while_active, self._active)
+        if opened == SUCCESS:
+            self.is_active = True
+            self.activated()
+            return super().on_activate(state)
+        return opened
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._deactivate()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.close()
+        return SUCCESS
+
+    on_shutdown = on_error = on_cleanup
+
+    def close(self) -> None:
+        """Release everything, whatever the state; closing twice does nothing."""
+        self._deactivate()
+        self._close(self._configured)
+
+    def start(self) -> bool:
+        """Configure and activate; the reason for a failure is in the log."""
+        return self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
+
+    def _deactivate(self) -> None:
+        self.is_active = False
+        self._close(self._active)
+
+    def _open(self, acquire: Callable[[ExitStack], None], into: ExitStack) -> TransitionCallbackReturn:
+        try:
+            with ExitStack() as opened:  # half-opened is closed again
+                acquire(opened)
+                into.push(opened.pop_all())
+        except Exception as error:  # whatever it is, the operator must read it
+            self.get_logger().error(f'{acquire.__name__}: {type(error).__name__}: {error}')
+            return FAILURE
+        return SUCCESS
+
+    def _close(self, stack: ExitStack) -> None:
+        try:
+            stack.close()  # closes all of them, also when one raises
+        except Exception as error:
+            self.get_logger().error(f'while closing: {type(error).__name__}: {error}')
+
+
+def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> None:
+    """The main of every node. Ends with 1 when it cannot start, with 0 on SIGINT and SIGTERM."""
+    # Our own handlers: a terminal and launch both send SIGINT, and a second one that came while the
+    # node is stopping would kill it half way. Here later signals change nothing.
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # no parameter file, words that are no arguments
+        print(f'cannot start: {error}', file=sys.stderr)
+        raise SystemExit(1) from None
+    node = None
+    try:
+        node = make_node()
+        if node.get_parameter('autostart').value and not node.start():
+            raise SystemExit(1)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while rclpy.ok() and not stop.is_set():
+            # Python runs signal handlers between waits only, so a wait must not be long
+            executor.spin_once(timeout_sec=0.1)
+    except (ParameterException, ValueError) as error:  # a parameter that can't be: a line, no stack
+        rclpy.logging.get_logger('depth_nodes').fatal(f'cannot start: {error}')
+        raise SystemExit(1) from None
+    finally:
+        if node is not None:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()

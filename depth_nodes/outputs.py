@@ -1,0 +1,148 @@
+"""
+The topics that every depth node publishes, each computed and sent only when somebody listens.
+
+disparity, depth/image_rect, depth/camera_info, points, confidence, depth/image_color; all under the
+input's header, so that exact synchronization works downstream.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherEventType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Header
+from stereo_msgs.msg import DisparityImage
+
+from depth_models.frames import StereoEstimate, StereoFrame
+from depth_models.geometry import depth_from_disparity
+from depth_models.images import depth_in_colour
+from depth_nodes import conversions
+from depth_nodes.parameters import Checked, param
+
+TOPICS = {
+    'disparity': DisparityImage,
+    'depth/image_rect': Image,
+    'depth/camera_info': CameraInfo,
+    'points': PointCloud2,
+    'confidence': Image,
+    'depth/image_color': Image,
+}
+DELTA_D = 1 / 16  # px; values are not rounded to it, it is the step that OpenCV's matchers have
+COLOUR_NEAREST, COLOUR_FARTHEST = 0.3, 30.0  # m, of depth/image_color within the range asked for
+
+
+@dataclass(frozen=True)
+class OutputParams(Checked):
+    """The parameters of every node that publishes depth."""
+
+    min_range: float = param(
+        0.0, 'Nearest depth published, along the optical axis [m].', low=0.0, high=1000.0, live=True)
+    max_range: float = param(
+        100.0, 'Farthest depth published, along the optical axis [m].', low=0.01, high=10000.0,
+        live=True)
+    confidence_threshold: float = param(
+        0.0, 'Pixels less sure than this are published as unknown.', low=0.0, high=1.0, live=True)
+    openni_depth_mode: bool = param(
+        False, 'depth/image_rect as 16UC1 millimetres, 0 = unknown; false: 32FC1 metres, NaN.',
+        live=True)
+    decimation: int = param(
+        1, 'Every n-th row and column of the point cloud.', low=1, high=64, live=True)
+    point_cloud_rate: float = param(
+        0.0, 'Point clouds a second at most [Hz]; 0.0: one for every frame.', low=0.0, high=1000.0,
+        live=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_range >= self.max_range:
+            raise ValueError(f'min_range must be below max_range, '
+                             f'got {self.min_range} and {self.max_range} m')
+
+
+class DepthOutputs:
+    """The publishers; `on_listeners` is called when the first listener comes or the last one goes."""
+
+    def __init__(self, node: Node, on_listeners: Callable[[], None]) -> None:
+        self._node, self._on_listeners = node, on_listeners
+        self._next_cloud = 0.0  # monotonic s
+        self._had_listeners = False
+
+    def __enter__(self) -> 'DepthOutputs':
+        qos = QoSProfile(depth=1, reliability=QoSReliabilityPolicy.RELIABLE)
+        # Humble has no matched events: there a timer looks
+        matched = hasattr(QoSPublisherEventType, 'RCL_PUBLISHER_MATCHED')
+        events = {'matched': lambda _: self._look()} if matched else {}
+        self._publishers = {
+            name: self._node.create_publisher(
+                kind, name, qos, event_callbacks=PublisherEventCallbacks(**events),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies())
+            for name, kind in TOPICS.items()}
+        self._timer = None if matched else self._node.create_timer(0.2, self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
+        for publisher in self._publishers.values():
+            self._node.destroy_publisher(publisher)
+
+    def _look(self) -> None:
+        has = bool(self.wanted())
+        if has != self._had_listeners:
+            self._had_listeners = has
+            self._on_listeners()
+
+    def wanted(self) -> set[str]:
+        """The names that somebody listens to."""
+        return {name for name, publisher in self._publishers.items()
+                if publisher.get_subscription_count() > 0}
+
+    def publish(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
+                params: OutputParams) -> None:
+        """Send what is wanted of an estimate. `frame.camera` must be known."""
+        wanted, camera = self.wanted(), frame.camera
+        if camera is None:
+            raise ValueError('a frame without a camera has no depth')
+        disparity = estimate.disparity
+        if params.confidence_threshold > 0:
+            disparity = np.where(
+                estimate.confidence >= params.confidence_threshold, disparity, np.float32(np.nan))
+        if wanted & {'depth/image_rect', 'points', 'depth/image_color'}:
+            depth = depth_from_disparity(
+                disparity, camera, min_range=params.min_range, max_range=params.max_range)
+        if 'disparity' in wanted:
+            self._send('disparity', conversions.disparity_message(
+                header, disparity, camera, min_disparity=estimate.min_disparity,
+                max_disparity=estimate.max_disparity, delta_d=DELTA_D))
+        if 'depth/image_rect' in wanted:
+            self._send('depth/image_rect', conversions.depth_message(
+                header, depth, openni_depth_mode=params.openni_depth_mode))
+        if 'depth/camera_info' in wanted:
+            self._send('depth/camera_info', conversions.camera_info_message(header, camera.left))
+        if 'confidence' in wanted:
+            self._send('confidence', conversions.confidence_message(header, estimate.confidence))
+        if 'points' in wanted and self._cloud_is_due(params.point_cloud_rate):
+            self._send('points', conversions.points_message(
+                header, depth, frame.left, camera.left, decimation=params.decimation))
+        if 'depth/image_color' in wanted:
+            near = max(params.min_range, COLOUR_NEAREST)
+            colours = depth_in_colour(depth, near, max(min(params.max_range, COLOUR_FARTHEST),
+                                                       2 * near))
+            self._send('depth/image_color', conversions.color_depth_message(header, colours))
+
+    def _send(self, name: str, message: object) -> None:
+        self._publishers[name].publish(message)
+
+    def _cloud_is_due(self, rate: float) -> bool:
+        if rate <= 0:
+            return True
+        now = time.monotonic()
+        if now < self._next_cloud:
+            return False
+        # a steady beat, unless we are late by more than one
+        self._next_cloud = max(self._next_cloud + 1 / rate, now)
+        return True

@@ -1,0 +1,1 @@
+"""Bags: writing, reading, and playing them into nodes."""

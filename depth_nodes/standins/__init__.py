@@ -1,0 +1,8 @@
+"""
+Stand-ins for two ROS packages that PyPI does not carry: cv_bridge and message_filters.
+
+Each module exports the names of the real package: the real ones where they can be imported and
+work, else ours, which do the same for what this project uses and nothing more. PASSED_OVER of a
+module says in one sentence why an installed real package is not used, for the node to log; else it
+is None.
+"""
