@@ -1,0 +1,21 @@
+"""What every test shares: a ROS graph that no other session on this machine or network sees."""
+
+import contextlib
+import os
+import warnings
+
+from depth_nodes.dds_profile import use_dds_profile
+
+# before any test imports rclpy, and inherited by the processes that tests start
+os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 101)  # 1..101: ports free on every platform
+if os.environ.get('ROS_DISTRO') == 'humble':
+    os.environ['ROS_LOCALHOST_ONLY'] = '1'
+else:
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ['RCUTILS_COLORIZED_OUTPUT'] = '0'
+use_dds_profile()
+
+# rclpy brings this in late; Python 3.11 and later warn about what it imports, and here warnings are errors
+with warnings.catch_warnings(), contextlib.suppress(ImportError):
+    warnings.simplefilter('ignore', DeprecationWarning)
+    import lark  # noqa: F401
