@@ -7,11 +7,12 @@ Sizes are (height, width) in arrays. Arrays inside a frame are not copied: treat
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+Image = NDArray[Any]  # uint8; cv2 does not tell mypy so
 Map = NDArray[np.float32]
 
 

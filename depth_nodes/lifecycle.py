@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from threading import Event
+from typing import Any
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -23,7 +24,7 @@ class ManagedNode(LifecycleNode):
     transition into ERROR without a word in the log: hence the stacks and the logging.
     """
 
-    def __init__(self, name: str, **kwargs) -> None:
+    def __init__(self, name: str, **kwargs: Any) -> None:
         self._configured, self._active = ExitStack(), ExitStack()
         self.is_active = False  # everything of `while_active` is open
         super().__init__(name, **kwargs)

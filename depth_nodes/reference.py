@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 from depth_nodes.stereo_node import StereoParams
 
@@ -22,7 +23,7 @@ def allowed(f: Field) -> str:
     if f.metadata['choices']:
         return ', '.join(f.metadata['choices'])
     if f.metadata['low'] is not None:
-        kind = type(f.default)
+        kind: Any = type(f.default)
         return f'{kind(f.metadata["low"])} to {kind(f.metadata["high"])}'
     return 'true, false' if isinstance(f.default, bool) else ''
 

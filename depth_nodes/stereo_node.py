@@ -7,6 +7,7 @@ left/image_rect, left/camera_info, right/... -> inputs -> newest -> process -> o
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -54,7 +55,7 @@ class StereoParams(InputParams, OutputParams):
 
 class StereoNode(ManagedNode):
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__('stereo_node', **kwargs)
         self.params = Parameters(self, StereoParams)
 

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,13 @@ from depth_models.budget import StageCosts
 from depth_models.frames import Image, StereoEstimate, StereoFrame
 from depth_models.images import pad_to_multiple, shift_columns, to_planes, to_rgb
 from depth_models.networks.anynet import (
-    COARSEST, STAGES, AnyNet, AnyNetConfig, StageState, at_full_size)
+    COARSEST,
+    STAGES,
+    AnyNet,
+    AnyNetConfig,
+    StageState,
+    at_full_size,
+)
 
 ENGINES = ('auto', 'torch')  # auto: the fastest that is installed
 DEVICES = ('auto', 'cpu', 'cuda')  # auto: the GPU if there is one
@@ -67,8 +74,9 @@ class StereoMatcher:
             raise ValueError(f'engine must be one of {", ".join(ENGINES)}, got {engine!r}')
         weights = pretrained.read(name_or_path, 'anynet')
         try:
-            config = AnyNetConfig(**{key: tuple(value) if isinstance(value, list) else value
-                                     for key, value in weights.config.items()})
+            options_of: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
+                                          for key, value in weights.config.items()}
+            config = AnyNetConfig(**options_of)
         except (TypeError, ValueError) as error:
             raise ValueError(f'{weights.path} has an unusable configuration: {error}') from error
         network = AnyNet(config)
@@ -108,7 +116,7 @@ class StereoMatcher:
         with torch.inference_mode():
             started = self._clock()
             seconds: list[float] = []
-            for state in self._stages(left, right):
+            for state in self._stages(left, right):  # noqa: B007 - the last one is the answer
                 ended = self._clock()
                 seconds.append(ended - started)
                 reached = len(seconds)

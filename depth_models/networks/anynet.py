@@ -18,6 +18,7 @@ centred on the pixels that it covers, and upsampling with align_corners=False pu
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -25,7 +26,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depth_models.networks.cost_volume import (
-    full_cost, resize_disparity, residual_cost, soft_argmin, spread)
+    full_cost,
+    residual_cost,
+    resize_disparity,
+    soft_argmin,
+    spread,
+)
 from depth_models.networks.spn import propagate
 
 STAGES = 4
@@ -106,6 +112,8 @@ class SearchStage(nn.Module):
     def __init__(self, config: AnyNetConfig) -> None:
         super().__init__()
         # in the network, so that preprocessing can neither be forgotten nor done twice
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer('mean', torch.tensor([123.7, 116.3, 103.5]).view(1, 3, 1, 1))
         self.register_buffer('std', torch.tensor([58.4, 57.1, 57.4]).view(1, 3, 1, 1))
         self.encoder = Encoder(config)
@@ -147,6 +155,7 @@ class RefineStage(nn.Module):
         self.regularize = Volume(config.volume_channels[2 - level], config.volume_layers[2 - level])
         self.confidence = ConfidenceHead(4, config.confidence_channels)
         self.radius = config.refine_radius
+        self.offsets: Tensor
         self.register_buffer(
             'offsets', torch.arange(-self.radius, self.radius + 1.0), persistent=False)
 
@@ -186,9 +195,9 @@ class PropagationStage(nn.Module):
         self.gates = nn.Conv2d(channels, 4, 3, padding=1)
         self.mix = nn.Conv2d(channels, 6, 3, padding=1)
         self.confidence = ConfidenceHead(4, config.confidence_channels)
-        nn.init.constant_(self.gates.bias, -1.0)
-        with torch.no_grad():  # start close to the identity
-            self.mix.bias.copy_(torch.tensor([2.0, 0.0, 0.0, 2.0, 0.0, 0.0]))
+        biases = {self.gates: [-1.0] * 4, self.mix: [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]}
+        for layer, start in biases.items():  # close to the identity
+            layer.bias = nn.Parameter(torch.tensor(start))
 
     def forward(self, state: StageState) -> StageState:
         disparity = state.disparity
@@ -245,7 +254,7 @@ class Volume(nn.Module):
         self.layers = nn.Sequential(
             *[nn.Sequential(nn.Conv3d(a, b, 3, padding=1, bias=False), nn.BatchNorm3d(b),
                             nn.ReLU(inplace=True))
-              for a, b in zip(widths, widths[1:], strict=False)],
+              for a, b in pairwise(widths)],
             nn.Conv3d(channels, 1, 3, padding=1))
 
     def forward(self, cost: Tensor) -> Tensor:

@@ -44,7 +44,8 @@ def train(network: nn.Module, batches: Callable[[int], Iterator[Any]],
          torch.optim.lr_scheduler.CosineAnnealingLR(
              optimizer, max(1, config.steps - config.warmup_steps))],
         milestones=[config.warmup_steps])
-    state = {'network': network, 'average': average, 'optimizer': optimizer, 'schedule': schedule}
+    state: dict[str, Any] = {
+        'network': network, 'average': average, 'optimizer': optimizer, 'schedule': schedule}
     checkpoint = folder / 'checkpoint.pt'
     start = 0
     if checkpoint.exists():
@@ -80,9 +81,8 @@ def train(network: nn.Module, batches: Callable[[int], Iterator[Any]],
 
 @torch.no_grad()
 def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    for kept, new in zip(average.parameters(), network.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
-    for kept, new in zip(average.buffers(), network.buffers(), strict=True):
+    followed = [*average.parameters(), *average.buffers()]
+    for kept, new in zip(followed, [*network.parameters(), *network.buffers()], strict=True):
         if kept.is_floating_point():  # statistics of batch norm move with the weights
             kept.lerp_(new, 1 - decay)
         else:

@@ -13,11 +13,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from depth_models.frames import Camera, StereoCamera
+from depth_models.frames import Camera, Image, Map, StereoCamera
 from depth_nodes import conversions
 
 WIDTH, HEIGHT = 640, 480  # px of a frame
@@ -59,7 +58,7 @@ def recording(samples: Path, *, frames: int, rate: float) -> Iterator[tuple[str,
             header, np.ascontiguousarray(truth[window]), '32FC1')
 
 
-def load_pair(samples: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+def load_pair(samples: Path) -> tuple[Image, Image, Map]:
     """Left and right RGB [H,W,3] and the left disparity [H,W] px, NaN unknown, at SCALE."""
     images = []
     for name in ('aloeL.jpg', 'aloeR.jpg', 'aloeGT.png'):

@@ -2,8 +2,6 @@
 
 import array
 import os
-import signal
-import subprocess
 import tempfile
 import time
 import unittest
@@ -12,22 +10,22 @@ import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
-launch_testing = pytest.importorskip(
+pytest.importorskip(
     'launch_testing', reason='launch_testing comes with a ROS 2 install, not with the wheels')
 
-import launch_testing.actions  # noqa: E402
-import launch_testing.asserts  # noqa: E402
-from ament_index_python import PackageNotFoundError, get_package_share_directory  # noqa: E402
-from launch import LaunchDescription  # noqa: E402
-from launch.actions import IncludeLaunchDescription  # noqa: E402
-from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
-from lifecycle_msgs.msg import State  # noqa: E402
-from lifecycle_msgs.srv import GetState  # noqa: E402
-from rcl_interfaces.srv import GetParameters  # noqa: E402
-from rclpy.parameter import parameter_value_to_python  # noqa: E402
-from rclpy.qos import qos_profile_sensor_data  # noqa: E402
-from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
-from stereo_msgs.msg import DisparityImage  # noqa: E402
+import launch_testing.actions
+import launch_testing.asserts
+from ament_index_python import PackageNotFoundError, get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
+from rcl_interfaces.srv import GetParameters
+from rclpy.parameter import parameter_value_to_python
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image
+from stereo_msgs.msg import DisparityImage
 
 try:
     SHARE = get_package_share_directory('depth_nodes')

@@ -34,7 +34,7 @@ def test_what_is_written_is_read_back_with_config_and_notes(weight_file):
 
 
 def test_a_missing_file_is_named_with_the_shipped_ones():
-    with pytest.raises(FileNotFoundError, match='no weights at /nowhere.safetensors; shipped ones: '):
+    with pytest.raises(FileNotFoundError, match=r'no weights at /nowhere\.safetensors; shipped ones: '):
         pretrained.read('/nowhere.safetensors', 'anynet')
 
 

@@ -7,13 +7,6 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy')
 from diagnostic_msgs.msg import DiagnosticStatus
-from lifecycle_msgs.msg import Transition
-from rclpy.qos import (
-    QoSDurabilityPolicy,
-    QoSProfile,
-    QoSReliabilityPolicy,
-)
-from sensor_msgs.msg import CompressedImage, Image
 from graph import (
     BASELINE,
     FRAME_ID,
@@ -31,6 +24,13 @@ from graph import (
     plane,
     stereo_set,
 )
+from lifecycle_msgs.msg import Transition
+from rclpy.qos import (
+    QoSDurabilityPolicy,
+    QoSProfile,
+    QoSReliabilityPolicy,
+)
+from sensor_msgs.msg import CompressedImage, Image
 
 INNER = np.s_[12:-12, 60:-12]  # away from borders and from columns without a match
 
@@ -198,7 +198,7 @@ BAD_INPUT = {
                      'left/image_rect is 192x96 but right/image_rect is 96x96'),
     'info of another size': ({LEFT_INFO: info(width=640, height=480)}, ERROR,
                              'left/camera_info is for 640x480 but left/image_rect is 192x96'),
-    'P all zero': ({LEFT_INFO: info(p={i: 0.0 for i in range(12)})}, ERROR,
+    'P all zero': ({LEFT_INFO: info(p=dict.fromkeys(range(12), 0.0))}, ERROR,
                    'left/camera_info: P is all zero'),
     'fx zero': ({RIGHT_INFO: info(right=True, p={0: 0.0})}, ERROR, 'right/camera_info: fx = P[0] is 0'),
     'fx NaN': ({LEFT_INFO: info(p={0: NAN})}, ERROR, 'left/camera_info: P[0] is nan'),
