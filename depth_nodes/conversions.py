@@ -256,11 +256,11 @@ def depth_message(header: Header, depth: Map, *, openni_depth_mode: bool = False
     """Depth [m], NaN unknown, as REP 118 has it: 32FC1 metres; or 16UC1 millimetres, 0 unknown."""
     if not openni_depth_mode:
         return image_message(header, depth.astype(np.float32, copy=False), '32FC1')
-    millimetres = depth * np.float32(1000)
-    # what 16 bits cannot hold is unknown, not the largest value
-    known = (millimetres >= 0.5) & (millimetres < 65535.5)
-    rounded = np.rint(np.where(known, millimetres, np.float32(0)))
-    return image_message(header, rounded.astype(np.uint16), '16UC1')
+    # rounds, NaN and what is negative become 0, and what 16 bits cannot hold their largest value
+    millimetres = cv2.addWeighted(depth, 1000.0, depth, 0.0, 0.0, dtype=cv2.CV_16U)
+    # which is then unknown, as it is too far for all we know
+    millimetres = cv2.threshold(millimetres, 65534, 0, cv2.THRESH_TOZERO_INV)[1]
+    return image_message(header, millimetres, '16UC1')
 
 
 def confidence_message(header: Header, confidence: Map) -> Image:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -69,18 +70,18 @@ class TopicCount:
 
     def __init__(self) -> None:
         self.messages = 0
-        self.stamp_ns: int | None = None  # of the newest message
+        self.stamps_ns: deque[int] = deque(maxlen=16)  # of the newest messages
         self._arrivals: deque[float] = deque(maxlen=30)  # monotonic s
-        self._steps_ns: deque[int] = deque(maxlen=15)
 
     def add(self, stamp_ns: int) -> bool:
         """Count a message; True when its stamp lies before the one of the message before it."""
-        before, self.stamp_ns = self.stamp_ns, stamp_ns
+        back = bool(self.stamps_ns) and stamp_ns < self.stamps_ns[-1]
+        if back:
+            self.stamps_ns.clear()
         self.messages += 1
         self._arrivals.append(time.monotonic())
-        if before is not None and stamp_ns > before:
-            self._steps_ns.append(stamp_ns - before)
-        return before is not None and stamp_ns < before
+        self.stamps_ns.append(stamp_ns)
+        return back
 
     def rate(self) -> float:
         """Messages a second, of the last ones [Hz]; falls to 0 when they stop coming."""
@@ -93,7 +94,8 @@ class TopicCount:
 
     def period(self) -> float | None:
         """Between stamps [s]."""
-        return median(self._steps_ns) * 1e-9 if self._steps_ns else None
+        steps = [later - earlier for earlier, later in pairwise(self.stamps_ns) if later > earlier]
+        return median(steps) * 1e-9 if steps else None
 
 
 class SynchronizedInputs:
@@ -198,8 +200,12 @@ class SynchronizedInputs:
                 f'(now {self._params.queue_size}) when one topic comes late.')
 
     def _stamp_gap(self) -> float:
-        stamps = [count.stamp_ns for count in self.counts.values() if count.stamp_ns is not None]
-        return (max(stamps) - min(stamps)) * 1e-9 if stamps else 0.0
+        """How far the stamps of what belongs together lie apart [s]."""
+        recent = [count.stamps_ns for count in self.counts.values() if count.stamps_ns]
+        # the newest that every topic has reached: some may have brought the next set already
+        reached = min((stamps[-1] for stamps in recent), default=0)
+        nearest = [min(stamps, key=lambda stamp: abs(stamp - reached)) for stamps in recent]
+        return (max(nearest) - min(nearest)) * 1e-9 if nearest else 0.0
 
     def _resolve(self, name: str, kind: type) -> tuple[str, type]:
         # image_transport's convention; resolved first, so that a remap of the image holds for it

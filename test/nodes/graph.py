@@ -18,11 +18,13 @@ from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import GetParameters, SetParametersAtomically
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from stereo_msgs.msg import DisparityImage
 
+# a burst of a few sets must not end in the publisher
+SENSOR_DATA = QoSProfile(depth=20, reliability=QoSReliabilityPolicy.BEST_EFFORT)
 FX, BASELINE = 200.0, 0.25  # px, m
 WIDTH, HEIGHT = 192, 96
 FRAME_ID = 'left_optical'
@@ -130,7 +132,7 @@ class Graph:
         self.diagnostics += [s for s in message.status if s.name.startswith('stereo_node')]
 
     def advertise(self, topics: dict[str, type] | None = None,
-                  qos: QoSProfile = qos_profile_sensor_data) -> None:
+                  qos: QoSProfile = SENSOR_DATA) -> None:
         for topic, kind in (topics or INPUTS).items():
             # rclpy's own callback for an incompatible listener warns by a deprecated function
             self._publishers[topic] = self.node.create_publisher(
@@ -183,11 +185,32 @@ class Graph:
                   f'no answer on {topics}')
         return {topic: self.last_with(topic, stamp) for topic in topics}
 
-    def wait(self, condition: Callable[[], Any], limit: float = 20.0, what: str = '') -> None:
-        end = time.monotonic() + limit
-        while not condition():
-            assert time.monotonic() < end, f'timed out after {limit} s: {what}'
+    def meet(self, messages: dict[str, Any] | None = None) -> None:
+        """Send good sets, or these, until one is answered, then forget them.
+
+        Each side finds the other at a time of its own, and what a best-effort publisher sends
+        before both have is lost.
+        """
+        self.wait(self.connected, 60, 'the node does not come up')
+        answers = next(iter(self.heard.values()))
+        end = time.monotonic() + 60
+        while not answers:
+            assert time.monotonic() < end, 'the node does not answer'
+            stamp = self.send(messages or stereo_set())
+            self._spin_until(lambda: bool(answers), 0.5)
+        # the last set that was sent must not be heard later, as if it were an answer
+        self._spin_until(lambda: bool(self.last_with(next(iter(self.heard)), stamp)), 2.0)
+        for messages in self.heard.values():
+            messages.clear()
+
+    def _spin_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not condition() and time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.02)
+        return condition()
+
+    def wait(self, condition: Callable[[], Any], limit: float = 20.0, what: str = '') -> None:
+        assert self._spin_until(condition, limit), f'timed out after {limit} s: {what}'
 
     def call(self, kind: type, name: str, request: Any, limit: float = 20.0) -> Any:
         client = self.node.create_client(kind, name)

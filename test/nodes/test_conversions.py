@@ -150,7 +150,7 @@ def fault(**fields):
 @pytest.mark.parametrize(('message', 'reason'), [
     (fault(encoding='jpeg'), "encoding is 'jpeg', known are mono8, "),
     (fault(encoding=''), "encoding is '', known are"),
-    (fault(encoding='32FC1', step=16, data=32), "encoding is '32FC1', known are"),
+    (fault(encoding='32FC1', step=16, data=32), 'encoding is 32FC1, which is depth'),
     (fault(width=0), 'the image is 0x2, it has no pixels'),
     (fault(height=0), 'the image is 4x0, it has no pixels'),
     (fault(step=3), 'step is 3, but a row of 4 pixels mono8 takes 4 bytes'),
@@ -324,7 +324,7 @@ def test_errors_name_the_topics_that_were_given():
 
 # --- what goes out
 
-MAP = np.float32([[1.5, np.nan, 70.0], [0.0004, 65.5354, 2.0]])
+MAP = np.float32([[1.5, np.nan, 70.0], [0.0004, 65.5344, 2.0]])
 
 
 def test_depth_is_in_metres_with_nan_for_unknown():
@@ -337,7 +337,19 @@ def test_depth_is_in_metres_with_nan_for_unknown():
 def test_openni_depth_is_in_millimetres_with_zero_for_what_16_bits_cannot_hold():
     message = depth_message(HEADER, MAP, openni_depth_mode=True)
     assert message.encoding == '16UC1'
-    np.testing.assert_array_equal(values(message, np.uint16), [[1500, 0, 0], [0, 65535, 2000]])
+    np.testing.assert_array_equal(values(message, np.uint16), [[1500, 0, 0], [0, 65534, 2000]])
+
+
+@given(st.lists(st.floats(width=32), min_size=1, max_size=40))
+def test_openni_depth_is_never_made_up(depths):
+    depth = np.float32([depths])
+    message = depth_message(HEADER, depth, openni_depth_mode=True)
+    millimetres = values(message, np.uint16)[0].astype(np.float64)
+    with np.errstate(invalid='ignore', over='ignore'):
+        exact = depth[0].astype(np.float64) * 1000
+        fits = (exact > 0.5) & (exact < 65534.5)
+    np.testing.assert_allclose(millimetres[fits], exact[fits], atol=0.51)
+    assert (millimetres[(exact < 0.5) | (exact > 65534.51) | np.isnan(exact)] == 0).all()
 
 
 def test_the_confidence_is_32fc1():
