@@ -91,7 +91,8 @@ def read_image(message: Image | CompressedImage, topic: str, *, grey: bool = Fal
     # cv_bridge gets a plain message: no aliases, no padding, and above all native byte order,
     # because it fails on the other one under NumPy 2
     is_plain = (isinstance(message, Image) and message.encoding == encoding.name
-                and pixels.flags.c_contiguous and not message.is_bigendian)
+                and message.step * message.height == len(message.data) == pixels.nbytes
+                and not message.is_bigendian)
     plain = message if is_plain else image_message(message.header, pixels, encoding.name)
     try:
         return _bridge.imgmsg_to_cv2(plain, wanted)

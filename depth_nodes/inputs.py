@@ -122,8 +122,12 @@ class SynchronizedInputs:
 
     def keep_open(self, wanted: bool) -> None:
         """Subscribe, or unsubscribe; does nothing when that is so already."""
-        if wanted != self.is_open:
-            (self.open if wanted else self.close)()
+        if wanted and not self.is_open:
+            self.open()
+            self._node.get_logger().info(f'somebody listens: subscribed to {", ".join(self.counts)}')
+        elif self.is_open and not wanted:
+            self.close()
+            self._node.get_logger().info('nobody listens: unsubscribed')
 
     def open(self) -> None:
         """Subscribe to everything."""

@@ -13,6 +13,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -46,6 +47,7 @@ class ManagedNode(LifecycleNode):
         if opened == SUCCESS:
             self.is_active = True
             self.activated()
+            self.get_logger().info('active')
             return super().on_activate(state)
         return opened
 
@@ -94,7 +96,7 @@ def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> 
     # Our own handlers: a terminal and launch both send SIGINT, and a second one that came while the
     # node is stopping would kill it half way. Here later signals change nothing.
     stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, lambda *_: stop.set())
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
@@ -119,3 +121,5 @@ def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> 
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()
+        for number in SIGNALS:  # the interpreter takes our handlers away before it ends
+            signal.signal(number, signal.SIG_IGN)

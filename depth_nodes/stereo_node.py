@@ -20,6 +20,7 @@ from depth_nodes.lifecycle import ManagedNode, run
 from depth_nodes.newest import NewestFrame
 from depth_nodes.outputs import DepthOutputs, OutputParams
 from depth_nodes.parameters import Parameters, param
+from depth_nodes.standins import passed_over
 
 TOPICS = {'left/image_rect': Image, 'left/camera_info': CameraInfo,
           'right/image_rect': Image, 'right/camera_info': CameraInfo}
@@ -58,6 +59,8 @@ class StereoNode(ManagedNode):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('stereo_node', **kwargs)
         self.params = Parameters(self, StereoParams)
+        for sentence in passed_over():
+            self.get_logger().warning(sentence)
 
     def while_configured(self, keep: ExitStack) -> None:
         params = self.params.now
@@ -66,6 +69,8 @@ class StereoNode(ManagedNode):
             num_threads=params.num_threads, min_disparity=params.min_disparity,
             max_disparity=params.max_disparity)
         self.matcher.warm_up()
+        self.get_logger().info(
+            'ready: ' + ', '.join(f'{key} {value}' for key, value in self.matcher.describe().items()))
         self.publishing = RecentCosts()
         self.outputs = keep.enter_context(DepthOutputs(self, self.follow_listeners))
 

@@ -125,12 +125,15 @@ def _generic_name(layout: _Layout) -> str:
 
 def _converted(image: NDArray, source_name: str, target_name: str) -> NDArray:
     source, target = _layout(source_name), _layout(target_name)
+    if (target.colour or '').startswith('Bayer') and source_name != target_name:
+        raise CvBridgeError(f'[{target_name}] is a mosaic, which only cameras make')
     if source.colour and target.colour and source.colour != target.colour:
         name = f'{source.colour}2{target.colour}'
         if source.colour in ('UYVY', 'YUY2'):
             name = f'YUV2{target.colour}_{source.colour}'
         code = getattr(cv2, f'COLOR_{name}', None)
-        if code is None:
+        # OpenCV could give a mosaic an alpha channel; cv_bridge refuses to
+        if code is None or (name.startswith('Bayer') and name.endswith('A')):
             raise CvBridgeError(f'Unsupported conversion from [{source_name}] to [{target_name}]')
         return _to_type(cv2.cvtColor(image, code), target.dtype)
     if source.channels != target.channels or (target.colour and not source.colour):

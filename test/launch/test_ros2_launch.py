@@ -38,7 +38,7 @@ class Terminal:
         end = time.monotonic() + LIMIT
         while not any(text in line for line in self.lines):
             assert time.monotonic() < end and self.process.poll() is None, ''.join(self.lines)
-            time.sleep(0.05)
+            self.reader.join(0.05)
 
     def control_c(self):
         os.killpg(self.process.pid, signal.SIGINT)  # a terminal sends it to the whole group
@@ -50,6 +50,7 @@ class Terminal:
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.reader.join()
+            self.process.stdout.close()
         return ''.join(self.lines)
 
 
@@ -65,7 +66,7 @@ def terminal():
     for one in opened:
         if one.process.poll() is None:
             os.killpg(one.process.pid, signal.SIGKILL)
-        one.reader.join()
+        one.close()
 
 
 def test_control_c_which_reaches_the_node_twice_ends_it_cleanly(terminal):
