@@ -1,8 +1,9 @@
 """
-The Fast DDS settings with which large images arrive, for launch files, demo and tests. No ROS.
+What processes set before they start DDS, for launch files, demo and tests. No ROS in here.
 
-Fast DDS reads them when a process makes its first participant, so the environment must say so before
-rclpy.init(). They matter where a message is sent: a camera driver needs them as much as our nodes.
+First of all the Fast DDS settings with which large images arrive. Fast DDS reads them when a process
+makes its first participant, so the environment must say so before rclpy.init(). They matter where a
+message is sent: a camera driver needs them as much as our nodes.
 """
 
 import os
@@ -43,6 +44,14 @@ def dds_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 def use_dds_profile(environ: MutableMapping[str, str] = os.environ) -> None:
     """Let processes with this environment, this one by default, use the profile. Before rclpy.init()."""
     environ.update(dds_environment(environ))
+
+
+def stay_on_this_machine(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Let processes with this environment find no others than those on this machine."""
+    if environ.get('ROS_DISTRO') == 'humble':
+        environ['ROS_LOCALHOST_ONLY'] = '1'
+    else:
+        environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
 
 def shared_memory_problem(folder: str = '/dev/shm') -> str | None:

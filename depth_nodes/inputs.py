@@ -93,9 +93,9 @@ class TopicCount:
         return bool(self._arrivals) and time.monotonic() - self._arrivals[-1] <= seconds
 
     def period(self) -> float | None:
-        """Between stamps [s]."""
+        """Between stamps [s]; None until three of them can outvote a gap."""
         steps = [later - earlier for earlier, later in pairwise(self.stamps_ns) if later > earlier]
-        return median(steps) * 1e-9 if steps else None
+        return median(steps) * 1e-9 if len(steps) >= 3 else None
 
 
 class SynchronizedInputs:

@@ -4,14 +4,11 @@ import contextlib
 import os
 import warnings
 
-from depth_nodes.dds_profile import use_dds_profile
+from depth_nodes.dds_profile import stay_on_this_machine, use_dds_profile
 
 # before any test imports rclpy, and inherited by the processes that tests start
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 101)  # 1..101: ports free on every platform
-if os.environ.get('ROS_DISTRO') == 'humble':
-    os.environ['ROS_LOCALHOST_ONLY'] = '1'
-else:
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+stay_on_this_machine()
 os.environ['RCUTILS_COLORIZED_OUTPUT'] = '0'
 use_dds_profile()
 
