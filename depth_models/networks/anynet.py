@@ -65,6 +65,7 @@ class StageState(NamedTuple):
     """All that one stage hands to the next. Tensors only: a stage exports as one graph."""
 
     left_image: Tensor  # [B,3,H,W], normalized
+    steps: Tensor  # [B,1,H/4,W/4], see `steps_between_columns`
     features: Tensor  # [2B,C,h,w] of the stage's grid
     finer: tuple[Tensor, ...]  # encoder maps not used yet, [2B,C,2h,2w] and so on
     disparity: Tensor  # [B,1,h,w] columns of the stage's grid
@@ -119,7 +120,7 @@ class SearchStage(nn.Module):
         self.encoder = Encoder(config)
         self.matching = nn.Conv2d(config.channels[2], config.matching_channels, 1)
         self.regularize = Volume(config.volume_channels[0], config.volume_layers[0])
-        self.confidence = ConfidenceHead(3, config.confidence_channels)
+        self.confidence = ConfidenceHead(4, config.confidence_channels)
 
     def forward(self, images: Tensor, max_disparity: int = 192) -> StageState:
         if max_disparity < COARSEST or max_disparity % COARSEST:
@@ -130,6 +131,7 @@ class SearchStage(nn.Module):
                              f'got {images.shape[-2]} and {images.shape[-1]}')
         images = (images - self.mean) / self.std
         left_image = images.chunk(2)[0]
+        steps = steps_between_columns(left_image)
         quarter, eighth, features = self.encoder(images)
         left, right = self.matching(features).chunk(2)
         candidates = torch.arange(max_disparity // COARSEST, dtype=left.dtype, device=left.device)
@@ -139,8 +141,8 @@ class SearchStage(nn.Module):
         evidence = torch.cat([
             spread(probability, candidates, disparity),
             (probability * cost).sum(1, keepdim=True),
-            texture(left_image, left.shape[-2:])], dim=1)
-        return StageState(left_image, features, (eighth, quarter), disparity,
+            texture(steps, 4)], dim=1)
+        return StageState(left_image, steps, features, (eighth, quarter), disparity,
                           self.confidence(evidence.detach()))
 
 
@@ -153,8 +155,9 @@ class RefineStage(nn.Module):
         self.decode = convolution(channels + config.channels[level + 1], channels)
         self.matching = nn.Conv2d(channels, min(channels, config.matching_channels), 1)
         self.regularize = Volume(config.volume_channels[2 - level], config.volume_layers[2 - level])
-        self.confidence = ConfidenceHead(4, config.confidence_channels)
+        self.confidence = ConfidenceHead(5, config.confidence_channels)
         self.radius = config.refine_radius
+        self.cell = 2 ** level  # cells of the grid of 1/4 in one of this stage's, along a side
         self.offsets: Tensor
         self.register_buffer(
             'offsets', torch.arange(-self.radius, self.radius + 1.0), persistent=False)
@@ -174,9 +177,9 @@ class RefineStage(nn.Module):
             previous,
             spread(probability, self.offsets, correction),
             (probability * cost).sum(1, keepdim=True),
-            texture(state.left_image, size)], dim=1)
-        return StageState(state.left_image, features, tuple(finer), estimate + correction,
-                          self.confidence(evidence.detach()))
+            texture(state.steps, self.cell)], dim=1)
+        return StageState(state.left_image, state.steps, features, tuple(finer),
+                          estimate + correction, self.confidence(evidence.detach()))
 
 
 class PropagationStage(nn.Module):
@@ -194,15 +197,14 @@ class PropagationStage(nn.Module):
             convolution(3 + config.channels[0] + 2, channels), convolution(channels, channels))
         self.gates = nn.Conv2d(channels, 4, 3, padding=1)
         self.mix = nn.Conv2d(channels, 6, 3, padding=1)
-        self.confidence = ConfidenceHead(4, config.confidence_channels)
+        self.confidence = ConfidenceHead(5, config.confidence_channels)
         biases = {self.gates: [-1.0] * 4, self.mix: [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]}
         for layer, start in biases.items():  # close to the identity
             layer.bias = nn.Parameter(torch.tensor(start))
 
     def forward(self, state: StageState) -> StageState:
         disparity = state.disparity
-        size = (disparity.shape[-2], disparity.shape[-1])
-        image = F.interpolate(state.left_image, size, mode='area')
+        image = F.avg_pool2d(state.left_image, 4)
         features = state.features.chunk(2)[0]
         guide = self.guide(torch.cat([
             image, features, state.confidence.detach(),
@@ -219,8 +221,8 @@ class PropagationStage(nn.Module):
             state.confidence, (refined - disparity).abs(),
             # a step of the disparity nearby: half of the errors live there
             (F.max_pool2d(refined, 3, 1, 1) + F.max_pool2d(-refined, 3, 1, 1)),
-            texture(state.left_image, size)], dim=1)
-        return StageState(state.left_image, state.features, state.finer, refined,
+            texture(state.steps, 1)], dim=1)
+        return StageState(state.left_image, state.steps, state.features, state.finer, refined,
                           self.confidence(evidence.detach()))
 
 
@@ -290,8 +292,17 @@ def mixed(own: Tensor, weights: Tensor, others: list[Tensor]) -> Tensor:
     return (torch.cat([own, *others], dim=1) * F.softmax(weights, dim=1)).sum(1, keepdim=True)
 
 
-def texture(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Mean step between neighbouring columns [B,1,h,w]: none, and nothing can be matched."""
-    step = (image[..., 1:] - image[..., :-1]).abs().mean(1, keepdim=True)
-    return F.interpolate(F.pad(step, (0, 1)), size, mode='area')
+def steps_between_columns(image: Tensor) -> Tensor:
+    """Mean step between neighbouring columns, [B,3,H,W] -> [B,1,H/4,W/4]; of green, the brightest."""
+    green = image[:, 1:2]
+    return F.avg_pool2d(F.pad((green[..., 1:] - green[..., :-1]).abs(), (0, 1)), 4)
 
+
+def texture(steps: Tensor, cell: int) -> Tensor:
+    """How much there is to match [B,2,h,w]: in each cell, and in the whole image.
+
+    As a logarithm, because it matters whether there is a little or nothing at all. A plain wall in
+    a room may be right by what surrounds it; in a black image nothing is.
+    """
+    levels = torch.log(F.avg_pool2d(steps, cell) + 0.003)  # a tenth of a good sensor's noise
+    return torch.cat([levels, levels.mean((2, 3), keepdim=True).expand_as(levels)], dim=1) + 3.0

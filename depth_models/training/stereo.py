@@ -35,7 +35,7 @@ class DataConfig:
     height: int = 256  # px, multiples of 16
     width: int = 512
     max_disparity: int = 192  # px
-    blank_share: float = 0.03  # pairs without anything to match: black, saturated, plain, noise
+    blank_share: float = 0.05  # pairs without anything to match: black, saturated, plain, noise
     seed: int = 1
     workers: int = 1
 
