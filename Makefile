@@ -7,7 +7,7 @@ ARGS   ?=
 READY := $(VENV)/ready-$(or $(ROS_DISTRO),wheels)
 RUN   := $(VENV)/bin/python
 
-BENCHMARKS ?= $(filter-out %/__init__.py %/timing.py %/soak.py,$(wildcard benchmarks/*.py))
+BENCHMARKS ?= generated_data message_building
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench lint clean
@@ -29,7 +29,7 @@ test: $(READY)  ## run the tests
 	@$(RUN) -m pytest $(ARGS)
 
 bench: $(READY)  ## measure speed on this machine
-	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(RUN) $$script $(ARGS); done
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(RUN) -m benchmarks.$$name $(ARGS); done
 
 lint: $(READY)  ## check style and types
 	@$(RUN) -m ruff check .

@@ -1,12 +1,12 @@
-"""Generated stereo pairs a second on one core: `python benchmarks/generated_data.py`."""
+"""Generated stereo pairs a second on one core: `python -m benchmarks.generated_data`."""
 
 import argparse
 import time
 
 import cv2
 import numpy as np
-from timing import machine, processor_ms
 
+from benchmarks.timing import machine, processor_ms
 from depth_models.data.layered_scenes import StereoStream
 
 

@@ -1,5 +1,5 @@
 """
-Time to build the outgoing messages, on one core: `python benchmarks/message_building.py`.
+Time to build the outgoing messages, on one core: `python -m benchmarks.message_building`.
 
 The peer is the way most nodes do it: a structured array, and its bytes assigned to `data`.
 """
@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
-from timing import machine, processor_ms
 
+from benchmarks.timing import machine, processor_ms
 from depth_models.frames import Camera, StereoCamera
 from depth_nodes import conversions
 
