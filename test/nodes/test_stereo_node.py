@@ -175,7 +175,8 @@ def test_statistics_tell_what_every_part_took(shared):
     report = shared.answer(stereo_set(), 'stereo_node/statistics')['stereo_node/statistics']
     values = {v.key: v.value for v in report.status[0].values}
     assert int(values['stage']) == 4
-    parts = ['queue', 'conversion', 'stage_1', 'stage_2', 'stage_3', 'stage_4', 'finish', 'publishing']
+    parts = ['queue', 'conversion', 'preparation', 'stage_1', 'stage_2', 'stage_3', 'stage_4', 'finish',
+             'publishing']
     took = [float(values[f'{part}_ms']) for part in parts]
     assert all(ms >= 0 for ms in took)
     assert sum(took) <= float(values['total_ms']) + 0.01
@@ -306,7 +307,7 @@ def test_decimation_keeps_every_nth_point(shared):
 
 @pytest.mark.parametrize('parameters, reason', [
     ({'weights': '/nowhere.safetensors'}, 'no weights at /nowhere.safetensors'),
-    ({'engine': 'tensorflow'}, 'engine must be one of auto, torch'),
+    ({'engine': 'tensorflow'}, 'engine must be one of auto, torch, openvino, onnxruntime'),
     ({'stage': 7}, 'stage'), ({'queue_size': 0}, 'queue_size'),
     ({'min_disparity': 64, 'max_disparity': 32}, 'max_disparity must be above min_disparity')])
 def test_what_cannot_be_ends_the_process_with_one_line(tmp_path, parameters, reason):
