@@ -147,7 +147,7 @@ class Graph:
         for topic in topics:
             self.heard.setdefault(topic, [])
             self._listening[topic] = self.node.create_subscription(
-                OUTPUTS[topic], topic, self.heard[topic].append, 10)
+                OUTPUTS.get(topic, DisparityImage), topic, self.heard[topic].append, 10)
 
     def ignore(self, *topics: str) -> None:
         for topic in topics:

@@ -335,6 +335,63 @@ def test_a_broken_cv_bridge_costs_one_line_in_the_log_and_no_answer(start, tmp_p
     assert 'ends the process with SIGSEGV' in said[0] and 'WARN' in said[0]
 
 
+# --- the latency budget
+
+
+STATISTICS = 'stereo_node/statistics'
+
+
+def reached(graph) -> tuple[int, float]:
+    """Stage and scale of the next good set."""
+    report = graph.answer(stereo_set(), STATISTICS)[STATISTICS]
+    values = {v.key: v.value for v in report.status[0].values}
+    return int(values['stage']), float(values['scale'])
+
+
+def test_a_new_budget_counts_from_the_next_set_on_and_too_small_a_one_is_said(start):
+    graph = start(latency_budget_ms=10000.0, listen=('disparity', STATISTICS))
+    assert reached(graph) == (4, 1.0)
+    assert graph.set_parameters(latency_budget_ms=1.0).successful
+    graph.meet()  # the first set waits until the smaller scale is ready, and is dropped
+    assert reached(graph) == (1, 0.25)
+    graph.wait(lambda: graph.diagnosed(
+        DiagnosticStatus.WARN, 'latency_budget_ms is 1, but stage 1 at 192x96 needs'))
+    assert graph.diagnosed(DiagnosticStatus.WARN, 'images are matched at 0.25 of their size')
+    disparity = graph.answer()['disparity']
+    assert (disparity.image.width, disparity.image.height) == (WIDTH, HEIGHT)
+    assert graph.set_parameters(latency_budget_ms=10000.0).successful
+    assert reached(graph) == (4, 1.0)
+
+
+def test_without_downscaling_stage_1_is_what_is_left(start):
+    graph = start(latency_budget_ms=1.0, allow_downscale=False, listen=('disparity', STATISTICS))
+    assert reached(graph) == (1, 1.0)
+    graph.wait(lambda: graph.diagnosed(DiagnosticStatus.WARN, 'breaks the budget; set allow_downscale'))
+
+
+def test_the_first_set_of_a_new_size_is_dropped_while_engines_get_ready_and_the_next_is_in_time(start):
+    graph = start(latency_budget_ms=10000.0, listen=('disparity', STATISTICS))
+    left, right = plane(20, width=320, height=160)
+    other = {LEFT: image(left), LEFT_INFO: info(width=320, height=160),
+             RIGHT: image(right), RIGHT_INFO: info(width=320, height=160, right=True)}
+    late = graph.send(other)
+    graph.wait(lambda: 'ready for images of 320x160' in graph.process.log(), 30)
+    assert graph.last_with('disparity', late) is None
+    report = graph.answer(other, STATISTICS)[STATISTICS]
+    assert {v.key: v.value for v in report.status[0].values}['budget_kept'] == 'True'
+
+
+def test_every_stage_is_published_as_soon_as_it_is_there(start):
+    topics = ['disparity', *(f'disparity/stage_{stage}' for stage in (1, 2, 3))]
+    graph = start(publish_intermediate=True, stage=3, listen=topics)
+    out = graph.answer(stereo_set(20), *topics)
+    for message in out.values():
+        assert message.header == out['disparity'].header
+        assert np.median(floats(message.image)[INNER]) == pytest.approx(20, abs=4)  # the coarse one
+    np.testing.assert_array_equal(floats(out['disparity/stage_3'].image), floats(out['disparity'].image))
+    assert not np.array_equal(floats(out['disparity/stage_1'].image), floats(out['disparity'].image))
+
+
 # --- listeners, lifecycle, time, QoS
 
 
