@@ -11,7 +11,7 @@ import torch
 from depth_models.engines.export import to_onnx
 from depth_models.estimators.stereo import load_anynet
 from depth_models.networks.anynet import COARSEST
-from depth_models.networks.anynet_graphs import IMAGES, stage_graphs
+from depth_models.networks.anynet_graphs import IMAGES, LEFT, stage_graphs
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,13 +43,14 @@ def export_stages(options: argparse.Namespace) -> None:
     network = load_anynet(options.weights)
     graphs = stage_graphs(network, options.max_disparity)
     images = torch.zeros(2, options.height, options.width, 3, dtype=torch.uint8)
-    files = to_onnx(graphs, {IMAGES: images})
+    files = to_onnx(graphs, {IMAGES: images, LEFT: images[:1]})
     options.out.mkdir(parents=True, exist_ok=True)
     for graph, data in zip(graphs, files, strict=True):
         (options.out / f'{graph.name}.onnx').write_bytes(data)
         print(f'wrote {options.out / graph.name}.onnx')
     described = {
-        'images': f'uint8 [2,{options.height},{options.width},3] RGB: left, right',
+        IMAGES: f'uint8 [2,{options.height},{options.width},3] RGB: left, right',
+        LEFT: f'uint8 [1,{options.height},{options.width},3]: the first of them',
         'disparity_k': 'float32 [1,1,h,w], in columns of its own grid: times width / w it is in px '
                        'of the image',
         'confidence_k': 'float32 [1,1,h,w]: the sigmoid of it, resized, is a probability',

@@ -19,7 +19,7 @@ from depth_models.engines.export import exported, recently_used
 from depth_models.frames import Image, Map, StereoEstimate, StereoFrame
 from depth_models.images import shift_columns, to_rgb
 from depth_models.networks.anynet import COARSEST, STAGES, AnyNet, AnyNetConfig
-from depth_models.networks.anynet_graphs import IMAGES, stage_graphs
+from depth_models.networks.anynet_graphs import IMAGES, LEFT, stage_graphs
 
 SCALES = (1.0, 0.5, 0.25)  # of the images, when not even stage 1 fits the budget at full size
 FINISH, TELL = 'finish', 'intermediate'  # parts beside the stages: to full size; `on_stage`
@@ -34,6 +34,9 @@ _log = logging.getLogger(__name__)
 class _Prepared(NamedTuple):
     model: Model
     images: NDArray[np.uint8]  # [2,H,W,3], the model's input, filled anew for every pair
+
+    def inputs(self) -> dict[str, NDArray[np.uint8]]:
+        return {IMAGES: self.images, LEFT: self.images[:1]}
 
 
 class StereoMatcher:
@@ -106,14 +109,14 @@ class StereoMatcher:
         images = np.full((2, height, width, 3), 127, np.uint8)
         graphs = stage_graphs(self._network, searched)
         files = exported(
-            graphs, {IMAGES: torch.from_numpy(images)},
+            graphs, {IMAGES: torch.from_numpy(images), LEFT: torch.from_numpy(images[:1])},
             f'anynet-{width}x{height}-{searched}-{self._engine.name}-{self._engine.version}',
         ) if self._engine.needs_onnx else [b''] * STAGES
         prepared = _Prepared(Model(self._engine, graphs, files), images)
         self._prepared[key] = prepared
         while len(self._prepared) > SIZES_KEPT:
             self._prepared.popitem(last=False)
-        for _ in prepared.model.run({IMAGES: images}):
+        for _ in prepared.model.run(prepared.inputs()):
             pass  # the first run allocates, so the costs are those of the next ones
         plain = np.full(size, 127, np.uint8)
         for _ in range(3):
@@ -184,7 +187,7 @@ class StereoMatcher:
         for target, image, columns in zip(prepared.images, (left, right), (0, shift), strict=True):
             _fill(target, image, inner, columns)
         took('preparation')
-        for reached, maps in enumerate(prepared.model.run({IMAGES: prepared.images}), start=1):
+        for reached, maps in enumerate(prepared.model.run(prepared.inputs()), start=1):
             took(f'stage_{reached}', reached)
             if reached in (stage, STAGES) or not (stage or deadline is None or self._fits(
                     reached + 1, grid, deadline, tells=on_stage is not None)):

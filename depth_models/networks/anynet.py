@@ -90,7 +90,7 @@ class AnyNet(nn.Module):
         left, right: [B,H,W,3] RGB in 0..255, uint8 or float, H and W multiples of 16.
         max_disparity: px, searched range, a positive multiple of 16. No weight depends on it.
         """
-        state = self.search(torch.cat([left, right]), max_disparity)
+        state = self.search(torch.cat([left, right]), left, max_disparity)
         yield state
         for stage in (*self.refine, self.propagate):
             state = stage(state)
@@ -124,7 +124,8 @@ class SearchStage(nn.Module):
         self.regularize = Volume(config.volume_channels[0], config.volume_layers[0])
         self.confidence = ConfidenceHead(4, config.confidence_channels)
 
-    def forward(self, images: Tensor, max_disparity: int = 192) -> StageState:
+    def forward(self, images: Tensor, left_image: Tensor, max_disparity: int) -> StageState:
+        """images: left and right in one batch; left_image: the left ones again, as they are."""
         if max_disparity < COARSEST or max_disparity % COARSEST:
             raise ValueError(
                 f'max_disparity must be a positive multiple of {COARSEST} px, got {max_disparity}')
@@ -132,7 +133,6 @@ class SearchStage(nn.Module):
         if height % COARSEST or width % COARSEST:
             raise ValueError(f'image height and width must be multiples of {COARSEST} px, '
                              f'got {height} and {width}')
-        left_image = images.chunk(2)[0]
         steps = steps_between_columns(left_image)
         # normalized before the axes are turned: engines do both in one pass over the image
         images = (images.to(self.mean.dtype) - self.mean.flatten()) / self.std.flatten()

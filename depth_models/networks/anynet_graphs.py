@@ -6,6 +6,7 @@ from depth_models.networks.anynet import AnyNet, PropagationStage, SearchStage, 
 from depth_models.networks.graph import Graph
 
 IMAGES = 'images'  # uint8 [2,H,W,3] RGB: left, right; H and W multiples of 16
+LEFT = 'left_image'  # uint8 [1,H,W,3], the first of them: cutting it out takes engines 2 ms
 
 
 def stage_graphs(network: AnyNet, max_disparity: int) -> list[Graph]:
@@ -13,11 +14,11 @@ def stage_graphs(network: AnyNet, max_disparity: int) -> list[Graph]:
     The stages in order; number k gives 'disparity_k' [1,1,h,w], in columns of its own grid, and
     'confidence_k' [1,1,h,w], a logit. max_disparity: px, a positive multiple of 16.
 
-    Stage 4 takes the images once more: handing its own float copy through the stages costs more.
+    Stage 4 takes the left image once more: handing a float copy through the stages costs more.
     """
     eighth, quarter = network.refine
     return [
-        Graph('stage_1', _Search(network.search, max_disparity), (IMAGES,),
+        Graph('stage_1', _Search(network.search, max_disparity), (IMAGES, LEFT),
               ('steps', 'features_1', 'skip_2', 'skip_3', 'disparity_1', 'confidence_1')),
         Graph('stage_2', _Refine(eighth),
               ('steps', 'features_1', 'skip_2', 'disparity_1', 'confidence_1'),
@@ -26,7 +27,7 @@ def stage_graphs(network: AnyNet, max_disparity: int) -> list[Graph]:
               ('steps', 'features_2', 'skip_3', 'disparity_2', 'confidence_2'),
               ('features_3', 'disparity_3', 'confidence_3')),
         Graph('stage_4', _Propagate(network.propagate),
-              (IMAGES, 'steps', 'features_3', 'disparity_3', 'confidence_3'),
+              (LEFT, 'steps', 'features_3', 'disparity_3', 'confidence_3'),
               ('disparity_4', 'confidence_4'))]
 
 
@@ -35,8 +36,8 @@ class _Search(nn.Module):
         super().__init__()
         self.stage, self.max_disparity = stage, max_disparity
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        state = self.stage(images, self.max_disparity)
+    def forward(self, images: Tensor, left_image: Tensor) -> tuple[Tensor, ...]:
+        state = self.stage(images, left_image, self.max_disparity)
         return (state.steps, state.features, *state.finer, state.disparity, state.confidence)
 
 
@@ -57,7 +58,7 @@ class _Propagate(nn.Module):
         super().__init__()
         self.stage = stage
 
-    def forward(self, images: Tensor, steps: Tensor, features: Tensor, disparity: Tensor,
+    def forward(self, left_image: Tensor, steps: Tensor, features: Tensor, disparity: Tensor,
                 confidence: Tensor) -> tuple[Tensor, ...]:
-        state = self.stage(StageState(images[:1], steps, features, (), disparity, confidence))
+        state = self.stage(StageState(left_image, steps, features, (), disparity, confidence))
         return state.disparity, state.confidence

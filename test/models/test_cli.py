@@ -18,7 +18,7 @@ def test_exported_stages_run_elsewhere_and_give_what_the_matcher_gives(tmp_path)
               '--max-disparity', '48'])
     described = json.loads((tmp_path / 'made' / 'graphs.json').read_text())
     images = np.random.default_rng(2).integers(0, 256, (2, 64, 128, 3), np.uint8)
-    board = {'images': images}
+    board = {'images': images, 'left_image': images[:1]}
     for graph in described['graphs']:
         session = runtime.InferenceSession(str(tmp_path / 'made' / graph['file']))
         outputs = session.run(graph['outputs'], {name: board[name] for name in graph['inputs']})
