@@ -119,6 +119,7 @@ def summarize(run: Run) -> dict[str, Any]:
         'cpu_ms_a_frame': 1e3 * (after.cpu_seconds - before.cpu_seconds) / len(frames),
         'resident_mb_start': before.resident_mb, 'resident_mb_end': after.resident_mb,
         'memory_mb_a_minute': 60 * float(np.polyfit(seconds, resident, 1)[0]),
+        'parameter_ms_max': 1e3 * max(run.parameter_seconds, default=float('nan')),
         'said': sorted(run.complaints)}
 
 

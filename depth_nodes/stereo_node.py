@@ -114,12 +114,15 @@ class StereoNode(ManagedNode):
         converted = time.monotonic()
         size = frame.left.shape[0], frame.left.shape[1]
         costs, budget = self.matcher.costs, params.latency_budget_ms / 1e3
-        deadline = messages.arrival + budget - costs.predict(PUBLISHING, size, converted)
+        publishing = costs.predict(PUBLISHING, size, converted)
+        deadline = messages.arrival + budget - publishing
         scale = 1.0
         if params.allow_downscale and params.stage == 0:
             scale = self.matcher.scale_for(size, deadline)
         shortfall = '' if params.stage else self.shortfall(size, scale, deadline, params)
         in_time = self.matcher.make_ready(size, scale)
+        # a coarser answer to every set rather than a better one to some of them
+        deadline = min(deadline, started + (self.inputs.period() or budget) - publishing)
         estimate = self.matcher.compute(
             frame.left, frame.right, stage=params.stage, deadline=deadline, scale=scale,
             on_stage=partial(self.publish_stage, header, frame)

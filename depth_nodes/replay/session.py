@@ -18,6 +18,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -57,6 +58,7 @@ class Run:
     statistics: list[dict[str, str]] = field(default_factory=list)
     complaints: set[str] = field(default_factory=set)  # of the diagnostics
     usage: list[tuple[float, Usage]] = field(default_factory=list)  # [s] since the start, each second
+    parameter_seconds: list[float] = field(default_factory=list)  # to answer get_parameters, each second
 
     def forget(self) -> None:
         for messages in self.heard.values():
@@ -88,6 +90,7 @@ def replay(messages: Iterable[Recorded], parameters: dict[str, Any], *, keep: bo
         DiagnosticArray, '/stereo/stereo_node/statistics',
         lambda message: run.statistics.append({v.key: v.value for v in message.status[0].values}), 10)
     node.create_subscription(DiagnosticArray, '/diagnostics', diagnose, 10)
+    parameters_of = node.create_client(GetParameters, '/stereo/stereo_node/get_parameters')
     player = Player(node, TOPICS.items(), qos_profile_sensor_data)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -106,6 +109,7 @@ def replay(messages: Iterable[Recorded], parameters: dict[str, Any], *, keep: bo
                     now = time.monotonic() - began
                     if now >= len(run.usage):
                         run.usage.append((now, Usage.of(process.pid)))
+                        time_answer(parameters_of, run)
                     on_sent()
 
             player.play(chain(first, recorded), on_sent=sent)
@@ -175,6 +179,13 @@ def meet(player: Player, first: list[Recorded], run: Run, process: subprocess.Po
 
     wait(answered, process, seconds=60)
     run.forget()
+
+
+def time_answer(client: Any, run: Run) -> None:
+    """Ask for a parameter; how long the answer takes is noted when it comes."""
+    asked = time.monotonic()
+    client.call_async(GetParameters.Request(names=['stage'])).add_done_callback(
+        lambda _: run.parameter_seconds.append(time.monotonic() - asked))
 
 
 def settle(count: Callable[[], int], *, seconds: float) -> None:
