@@ -29,6 +29,8 @@ setup(
         # ROS 2 without a ROS 2 install: Linux x86_64 only
         'ros': ['ros-kilted-rclpy', 'ros-kilted-rmw-fastrtps-cpp', 'ros-kilted-common-interfaces',
                 'ros-kilted-stereo-msgs'],
+        # faster than torch; onnx because graphs are exported on first use
+        'engines': ['onnx', 'onnxruntime', 'openvino'],
         'demo': ['rosbags', 'tqdm'],
         'test': ['hypothesis', 'pytest<9', 'pytest-timeout', 'PyYAML'],  # launch_testing breaks pytest 9
         'dev': ['colcon-bash', 'colcon-core', 'colcon-library-path', 'colcon-package-information',
@@ -40,5 +42,6 @@ setup(
     maintainer_email='maintainers@depth-nodes.invalid',
     description='ROS 2 nodes that turn camera images into depth within a latency budget',
     license='Apache-2.0',
-    entry_points={'console_scripts': ['stereo_node = depth_nodes.stereo_node:main']},
+    entry_points={'console_scripts': ['depth-nodes = depth_models.cli:main',
+                                      'stereo_node = depth_nodes.stereo_node:main']},
 )

@@ -2,20 +2,22 @@
 Go on to the next stage, or stop: costs measured lately, as high quantiles.
 
 The mean would break the budget on every other frame; a high quantile breaks it on few. Costs are
-remembered by (stage, size) and forgotten with age, because load comes and goes. A stage that has
-not run lately is judged by what it cost before, times what stage 1, which always runs, costs now
-against then: so a node under load neither tries it blindly nor gives it up for good.
+remembered by part and image size and forgotten with age, because load comes and goes. What has not
+run lately is judged by the least that it ever cost, times what load does at the moment to the parts
+that do run: so a node under load neither tries it blindly nor gives it up for good.
 """
 
 from collections import deque
 from collections.abc import Hashable
 from math import ceil
 
+MEMORY = 1.5  # s: when load has gone, quality must be back within two
+
 
 class RecentCosts:
     """What each part cost lately [s]. The caller passes the time in [monotonic s]."""
 
-    def __init__(self, *, quantile: float = 0.95, memory: float = 2.0, keep: int = 256) -> None:
+    def __init__(self, *, quantile: float = 0.95, memory: float = MEMORY, keep: int = 256) -> None:
         """quantile: of the costs not older than `memory` [s]; keep: costs remembered for a part."""
         self._quantile, self._memory, self._keep = quantile, memory, keep
         self._costs: dict[Hashable, deque[tuple[float, float]]] = {}
@@ -29,29 +31,34 @@ class RecentCosts:
                         if now - when <= self._memory)
         return recent[ceil(self._quantile * len(recent)) - 1] if recent else None
 
-    def typical(self, part: Hashable) -> float | None:
-        """The median of everything remembered [s]; None when there is nothing."""
-        costs = sorted(cost for _, cost in self._costs.get(part, ()))
-        return costs[len(costs) // 2] if costs else None
-
 
 class StageCosts:
-    """Predicts what a stage will cost for an image size."""
+    """Predicts what a part of an estimate (a stage, the end of it) will cost for an image size."""
 
     def __init__(self) -> None:
         self._recent = RecentCosts()
+        self._least: dict[tuple[Hashable, tuple[int, int]], float] = {}  # ever: without load
 
-    def add(self, stage: int, size: tuple[int, int], seconds: float, now: float) -> None:
-        self._recent.add((stage, size), seconds, now)
-        self._recent.add((stage, None), seconds / (size[0] * size[1]), now)
+    def add(self, part: Hashable, size: tuple[int, int], seconds: float, now: float) -> None:
+        key = (part, size)
+        self._recent.add(key, seconds, now)
+        self._least[key] = min(seconds, self._least.get(key, seconds))
 
-    def predict(self, stage: int, size: tuple[int, int], now: float) -> float:
-        """Seconds that `stage` will hardly exceed; 0.0 when nothing at all is known of it."""
-        known = self._recent.high((stage, size), now)
-        if known is not None:
-            return known
-        before, first = self._recent.typical((stage, size)), self._recent.typical((1, size))
-        if before is not None and first:
-            return before * (self._recent.high((1, size), now) or first) / first
-        a_pixel = self._recent.typical((stage, None))  # other sizes, for instance the warm-up's
-        return a_pixel * size[0] * size[1] if a_pixel is not None else 0.0
+    def predict(self, part: Hashable, size: tuple[int, int], now: float) -> float:
+        """Seconds that `part` will hardly exceed; 0.0 when nothing at all is known of it."""
+        lately = self._recent.high((part, size), now)
+        return lately if lately is not None else self._idle_cost(part, size) * self._slowdown(now)
+
+    def _idle_cost(self, part: Hashable, size: tuple[int, int]) -> float:
+        if (part, size) in self._least:
+            return self._least[part, size]
+        a_pixel = [seconds / (known[0] * known[1])
+                   for (of, known), seconds in self._least.items() if of == part]
+        return max(a_pixel, default=0.0) * size[0] * size[1]
+
+    def _slowdown(self, now: float) -> float:
+        """What load does to what runs: its recent high quantile over the least it ever cost."""
+        running = [(high, least) for key, least in self._least.items()
+                   if (high := self._recent.high(key, now)) is not None]
+        idle = sum(least for _, least in running)
+        return sum(high for high, _ in running) / idle if idle else 1.0

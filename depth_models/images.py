@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from depth_models.frames import Image, Map
 
@@ -10,23 +9,6 @@ from depth_models.frames import Image, Map
 def to_rgb(image: Image) -> Image:
     """[H,W] grey or [H,W,3] RGB -> [H,W,3] RGB; an RGB image is returned as it is."""
     return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image
-
-
-def to_planes(images: list[Image]) -> NDArray[np.float32]:
-    """B images uint8 [H,W,3] -> float32 [B,3,H,W], values and channel order kept."""
-    return np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2), np.float32)
-
-
-def pad_to_multiple(image: Image, multiple: int) -> Image:
-    """Repeat the last row and column until both sizes are multiples; `map_[:H, :W]` undoes it.
-
-    Only below and to the right, so that columns, and with them disparities, stay what they are.
-    """
-    h, w = image.shape[:2]
-    below, right = -h % multiple, -w % multiple
-    if not (below or right):
-        return image
-    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
 
 
 def shift_columns(image: Image, columns: int) -> Image:

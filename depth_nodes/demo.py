@@ -7,16 +7,15 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tqdm import tqdm
+
+if TYPE_CHECKING:  # it imports rclpy, which must wait for the environment
+    from depth_nodes.replay.session import Run
 
 ROOT = Path(__file__).parents[1]
 FRAMES, RATE = 75, 15.0  # of the recording; Hz
@@ -32,6 +31,7 @@ def main() -> None:
     set_up_environment()
     # after the environment is set, because it counts when rclpy is loaded
     from depth_nodes.replay import bags, sample
+    from depth_nodes.replay.session import replay
 
     bag = arguments.out / 'aloe_pan'
     shutil.rmtree(bag, ignore_errors=True)
@@ -40,7 +40,9 @@ def main() -> None:
     bags.write(bag, sample.recording(ROOT / 'samples', frames=FRAMES, rate=RATE))
     recorded = list(bags.read(bag))
     parameters = {'stage': arguments.stage, 'latency_budget_ms': arguments.latency_budget_ms}
-    run = replay([message for message in recorded if message.topic != sample.TRUTH], parameters)
+    played = [message for message in recorded if message.topic != sample.TRUTH]
+    with tqdm(total=FRAMES, unit='pair', desc='replaying', file=sys.stdout) as bar:
+        run = replay(played, parameters, on_sent=bar.update)
     truth = {message.time_ns: message for message in recorded if message.topic == sample.TRUTH}
     summary = summarize(run, truth)
     (arguments.out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
@@ -59,153 +61,15 @@ def set_up_environment() -> None:
     use_dds_profile()
 
 
-class Run:
-    """What the node published while the recording was played, by stamp [ns]."""
-
-    def __init__(self) -> None:
-        self.sent = 0  # pairs
-        self.disparity: dict[int, Any] = {}
-        self.confidence: dict[int, Any] = {}
-        self.depth: dict[int, Any] = {}
-        self.camera_info: dict[int, Any] = {}
-        self.points: dict[int, Any] = {}
-        self.statistics: list[dict[str, str]] = []
-
-
-def replay(messages: list, parameters: dict[str, Any]) -> Run:
-    """Start stereo_node as its own process, play the messages to it, collect what it publishes."""
-    import rclpy
-    from diagnostic_msgs.msg import DiagnosticArray
-    from rclpy.executors import SingleThreadedExecutor
-    from rclpy.qos import qos_profile_sensor_data
-    from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-    from stereo_msgs.msg import DisparityImage
-    from tqdm import tqdm
-
-    from depth_nodes.replay.play import Player
-    from depth_nodes.replay.sample import TOPICS
-
-    run = Run()
-    rclpy.init()
-    node = rclpy.create_node('demo')
-    for topic, kind, into in (
-            ('disparity', DisparityImage, run.disparity), ('confidence', Image, run.confidence),
-            ('depth/image_rect', Image, run.depth), ('points', PointCloud2, run.points),
-            ('depth/camera_info', CameraInfo, run.camera_info)):
-        node.create_subscription(
-            kind, f'/stereo/{topic}',
-            lambda message, into=into: into.update({stamp_ns(message.header): message}), 10)
-    node.create_subscription(
-        DiagnosticArray, '/stereo/stereo_node/statistics',
-        lambda message: run.statistics.append({v.key: v.value for v in message.status[0].values}), 10)
-    player = Player(node, TOPICS.items(), qos_profile_sensor_data)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        with spinning(executor), stereo_node(parameters) as process:
-            wait(lambda: player.heard() and node.count_publishers('/stereo/disparity') > 0,
-                 process, seconds=60)
-            meet(player, messages, run, process)
-            pairs = sum(message.topic == '/stereo/left/image_rect' for message in messages)
-            with tqdm(total=pairs, unit='pair', desc='replaying', file=sys.stdout) as bar:
-                def sent(message: Any) -> None:
-                    if message.topic == '/stereo/right/image_rect':  # the last of a pair
-                        run.sent += 1
-                        bar.update()
-                player.play(messages, on_sent=sent)
-            settle(lambda: len(run.disparity), seconds=3.0)
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return run
-
-
-@contextmanager
-def spinning(executor: Any) -> Iterator[None]:
-    """Callbacks run on a thread of their own."""
-    stop = threading.Event()
-
-    def spin() -> None:
-        while not stop.is_set():
-            executor.spin_once(timeout_sec=0.1)
-
-    thread = threading.Thread(target=spin)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-@contextmanager
-def stereo_node(parameters: dict[str, Any]) -> Iterator[subprocess.Popen]:
-    """The node in its own process, ended by SIGINT as a terminal would."""
-    command = [sys.executable, '-m', 'depth_nodes.stereo_node', '--ros-args',
-               '--params-file', str(ROOT / 'config' / 'stereo.yaml'), '-r', '__ns:=/stereo']
-    for name, value in parameters.items():
-        command += ['-p', f'{name}:={value}']
-    process = subprocess.Popen(command)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(2)
-        if process.wait(timeout=20) != 0:
-            raise SystemExit(f'stereo_node ended with {process.returncode}')
-
-
-def wait(condition: Callable[[], bool], process: subprocess.Popen, *, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if process.poll() is not None:
-            raise SystemExit(f'stereo_node ended with {process.returncode} before it was ready')
-        if time.monotonic() > end:
-            raise SystemExit(f'stereo_node was not ready within {seconds:.0f} s')
-        time.sleep(0.05)
-
-
-def meet(player: Any, messages: list, run: Run, process: subprocess.Popen) -> None:
-    """Send the first pair until it is answered, then forget the answers.
-
-    What a best-effort publisher sends before both sides have found each other is lost.
-    """
-    first = [message for message in messages if message.time_ns == messages[0].time_ns]
-
-    def answered() -> bool:
-        player.play(first)
-        settle(lambda: len(run.statistics), seconds=3.0)
-        return bool(run.disparity)
-
-    wait(answered, process, seconds=60)
-    for heard in (run.disparity, run.confidence, run.depth, run.camera_info, run.points,
-                  run.statistics):
-        heard.clear()
-
-
-def settle(count: Callable[[], int], *, seconds: float) -> None:
-    """Return once nothing came for half a second, or after `seconds`."""
-    end, before, quiet = time.monotonic() + seconds, count(), 0.0
-    while time.monotonic() < end and quiet < 0.5:
-        time.sleep(0.1)
-        now = count()
-        before, quiet = now, (quiet + 0.1 if now == before else 0.0)
-
-
-def stamp_ns(header: Any) -> int:
-    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
-
-
-def summarize(run: Run, truth: dict[int, Any]) -> dict[str, float]:
+def summarize(run: 'Run', truth: dict[int, Any]) -> dict[str, float]:
     """The figures of the run. Shares lie in 0..1, errors are means over frames of all known pixels."""
     from depth_models.evaluation import metrics
     from depth_nodes import conversions
 
-    if not run.disparity or not run.statistics:
+    if not run.heard['disparity'] or not run.statistics:
         raise SystemExit('the node answered no frame')
     figures: dict[str, list[float]] = {'density': [], 'epe': [], 'bad2': []}
-    for when, message in run.disparity.items():
+    for when, message in run.heard['disparity'].items():
         pair = {'estimate': conversions.read_disparity(message, 'disparity'),
                 'target': conversions.read_map(truth[when].message(), 'ground truth')}
         known = np.isfinite(pair['target'])
@@ -214,8 +78,8 @@ def summarize(run: Run, truth: dict[int, Any]) -> dict[str, float]:
         figures['bad2'].append(metrics.bad(**pair, valid=known, threshold=2.0))
     latency = [float(values['total_ms']) for values in run.statistics]
     return {
-        'frames_in': run.sent, 'frames_out': len(run.disparity),
-        'dropped': run.sent - len(run.disparity),
+        'frames_in': run.sent, 'frames_out': len(run.heard['disparity']),
+        'dropped': run.sent - len(run.heard['disparity']),
         'latency_ms_p50': round(float(np.percentile(latency, 50)), 2),
         'latency_ms_p99': round(float(np.percentile(latency, 99)), 2),
         'stage_mean': round(float(np.mean([int(v['stage']) for v in run.statistics])), 3),
@@ -239,30 +103,30 @@ def table(summary: dict[str, float]) -> str:
     return '\n'.join(f'  {name:<{width}}  {value:>10}' for name, value in rows)
 
 
-def draw(run: Run, truth: dict[int, Any], recorded: list, out: Path) -> list[Path]:
+def draw(run: 'Run', truth: dict[int, Any], recorded: list, out: Path) -> list[Path]:
     """Pictures of the last frame that was answered on every topic; the paths written."""
     from depth_models.evaluation import pictures
     from depth_nodes import conversions
 
-    complete = set(run.disparity) & set(run.confidence) & set(run.depth) & set(run.points)
+    complete = set.intersection(*map(set, run.heard.values()))
     if not complete:
         raise SystemExit('no frame was answered on every topic')
     when = max(complete)
     left = conversions.read_image(next(
         m for m in recorded
         if m.time_ns == when and m.topic == '/stereo/left/image_rect').message(), 'left')
-    disparity = conversions.read_disparity(run.disparity[when], 'disparity')
+    disparity = conversions.read_disparity(run.heard['disparity'][when], 'disparity')
     true_disparity = conversions.read_map(truth[when].message(), 'ground truth')
     high = float(np.nanmax(true_disparity))
-    cloud = run.points[when]
+    cloud = run.heard['points'][when]
     points = np.frombuffer(cloud.data, np.float32).reshape(cloud.height, cloud.width, 4)
     panels = {
         'left': pictures.photo(left),
         'disparity': pictures.disparity_panel(disparity, high=high),
         'truth': pictures.disparity_panel(true_disparity, high=high, title='true disparity'),
-        'depth': pictures.depth_panel(conversions.read_map(run.depth[when], 'depth')),
+        'depth': pictures.depth_panel(conversions.read_map(run.heard['depth/image_rect'][when], 'depth')),
         'confidence': pictures.confidence_panel(
-            conversions.read_map(run.confidence[when], 'confidence')),
+            conversions.read_map(run.heard['confidence'][when], 'confidence')),
         'error': pictures.error_panel(estimate=disparity, target=true_disparity),
         'points': pictures.cloud_panel(points, left)}
     paths = []

@@ -27,6 +27,8 @@ class FrameReport:
 
     header: Header
     stage: int
+    scale: float  # of the images that were matched
+    shortfall: str  # what the budget does not allow, in a sentence; '' where it allows enough
     parts: Mapping[str, float]  # 'queue', 'conversion', 'stage_1' ..., 'publishing', in order
     total: float  # from the last message of the set to the last output
     budget: float
@@ -47,6 +49,7 @@ class Health:
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
         self._rejected: tuple[float, _Fault] | None = None  # when [monotonic s], and why
+        self._shortfall: tuple[float, _Fault] | None = None
         self._recent: deque[FrameReport] = deque(maxlen=100)
         self._said_missing = float('-inf')  # monotonic s
 
@@ -84,11 +87,13 @@ class Health:
         with self._lock:
             self._counts['published'] += 1
             self._recent.append(report)
+            if report.shortfall:
+                self._shortfall = time.monotonic(), _Fault(DiagnosticStatus.WARN, report.shortfall)
             counts = dict(self._counts)
         if self._statistics.get_subscription_count() == 0:
             return
         kept = report.total <= report.budget
-        values = {'stage': report.stage,
+        values = {'stage': report.stage, 'scale': report.scale,
                   **{f'{part}_ms': f'{seconds * 1e3:.3f}' for part, seconds in report.parts.items()},
                   'total_ms': f'{report.total * 1e3:.3f}', 'budget_ms': f'{report.budget * 1e3:.3f}',
                   'budget_kept': kept, 'dropped': counts.get('dropped', 0),
@@ -111,11 +116,11 @@ class Health:
 
     def _status(self, missing: str | None, now: float) -> DiagnosticStatus:
         with self._lock:
-            counts, recent, rejected = dict(self._counts), list(self._recent), self._rejected
+            counts, recent = dict(self._counts), list(self._recent)
+            noted = [self._rejected, self._shortfall]
         faults = [_Fault(DiagnosticStatus.ERROR, text)
                   for text in self._inputs.incompatible.values()]
-        if rejected is not None and now - rejected[0] <= FORGET:
-            faults.append(rejected[1])
+        faults += [note[1] for note in noted if note is not None and now - note[0] <= FORGET]
         if missing is not None:
             faults.append(_Fault(DiagnosticStatus.WARN, missing))
         faults.sort(key=lambda fault: fault.level, reverse=True)

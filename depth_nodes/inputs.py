@@ -94,7 +94,8 @@ class TopicCount:
 
     def period(self) -> float | None:
         """Between stamps [s]; None until three of them can outvote a gap."""
-        steps = [later - earlier for earlier, later in pairwise(self.stamps_ns) if later > earlier]
+        stamps = list(self.stamps_ns)  # at once: the worker asks while messages come
+        steps = [later - earlier for earlier, later in pairwise(stamps) if later > earlier]
         return median(steps) * 1e-9 if len(steps) >= 3 else None
 
 
@@ -157,6 +158,10 @@ class SynchronizedInputs:
         for subscriber in self._subscribers:  # message_filters has no unsubscribe
             self._node.destroy_subscription(subscriber.sub)
         self._subscribers, self._synchronizer = [], None
+
+    def period(self) -> float | None:
+        """Between the sets, by the stamps of the fastest topic [s]; None until it is known."""
+        return min((p for count in self.counts.values() if (p := count.period())), default=None)
 
     def refuse_old(self, stamp: Time, max_age_ms: float) -> None:
         """StaleSet when the stamp is older than that by the node's clock; 0.0 allows any age."""
@@ -264,9 +269,9 @@ class SynchronizedInputs:
         params = self._params
         if not params.approximate_sync or params.approximate_sync_tolerance_seconds:
             return
-        periods = [p for count in self.counts.values() if (p := count.period())]
-        if periods and self._synchronizer is not None:
-            self._synchronizer.slop = Duration(seconds=min(periods) / 2)
+        period = self.period()
+        if period is not None and self._synchronizer is not None:
+            self._synchronizer.slop = Duration(seconds=period / 2)
 
     def _complete(self, *messages: Any) -> None:
         self.since = time.monotonic()

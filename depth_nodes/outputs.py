@@ -6,7 +6,7 @@ input's header, so that exact synchronization works downstream.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from stereo_msgs.msg import DisparityImage
 
-from depth_models.frames import StereoEstimate, StereoFrame
+from depth_models.frames import Map, StereoCamera, StereoEstimate, StereoFrame
 from depth_models.geometry import depth_from_disparity
 from depth_models.images import depth_in_colour
 from depth_nodes import conversions
@@ -66,8 +66,10 @@ class OutputParams(Checked):
 class DepthOutputs:
     """The publishers; `on_listeners` is called when the first listener comes or the last one goes."""
 
-    def __init__(self, node: Node, on_listeners: Callable[[], None]) -> None:
+    def __init__(self, node: Node, on_listeners: Callable[[], None], *, stages: int = 0) -> None:
+        """stages: of the model, for as many topics disparity/stage_1 ... beside the usual ones."""
         self._node, self._on_listeners = node, on_listeners
+        self._stage_topics = [f'disparity/stage_{stage}' for stage in range(1, stages + 1)]
         self._next_cloud = 0.0  # monotonic s
         self._had_listeners = False
 
@@ -80,7 +82,7 @@ class DepthOutputs:
             name: self._node.create_publisher(
                 kind, name, qos, event_callbacks=PublisherEventCallbacks(**events),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies())
-            for name, kind in TOPICS.items()}
+            for name, kind in [*TOPICS.items(), *((t, DisparityImage) for t in self._stage_topics)]}
         self._timer = None if matched else self._node.create_timer(0.2, self._look)
         return self
 
@@ -101,41 +103,60 @@ class DepthOutputs:
         return {name for name, publisher in self._publishers.items()
                 if publisher.get_subscription_count() > 0}
 
+    def stages_wanted(self) -> bool:
+        """Somebody listens to what a stage gives before the last one has run."""
+        return any(self._publishers[name].get_subscription_count() for name in self._stage_topics)
+
+    def publish_stage(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
+                      params: OutputParams) -> None:
+        """Send the disparity of a stage on its own topic, when somebody listens to that one."""
+        name = f'disparity/stage_{estimate.stage}'
+        if name in self._stage_topics and self._publishers[name].get_subscription_count():
+            self._publishers[name].publish(
+                self._disparity(header, frame, estimate, _known(estimate, params)))
+
     def publish(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
-                params: OutputParams) -> None:
-        """Send what is wanted of an estimate. `frame.camera` must be known."""
-        wanted, camera = self.wanted(), frame.camera
-        if camera is None:
-            raise ValueError('a frame without a camera has no depth')
-        disparity = estimate.disparity
-        if params.confidence_threshold > 0:
-            disparity = np.where(
-                estimate.confidence >= params.confidence_threshold, disparity, np.float32(np.nan))
+                params: OutputParams, *, send: bool = True) -> None:
+        """Send what is wanted of an estimate. `frame.camera` must be known.
+
+        send: false builds the messages and sends none, to learn what building costs.
+        """
+        for name, message in self._messages(header, frame, estimate, params):
+            if send:
+                self._publishers[name].publish(message)
+
+    def _messages(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
+                  params: OutputParams) -> Iterator[tuple[str, object]]:
+        wanted, camera = self.wanted(), _camera(frame)
+        disparity = _known(estimate, params)
         if wanted & {'depth/image_rect', 'points', 'depth/image_color'}:
             depth = depth_from_disparity(
                 disparity, camera, min_range=params.min_range, max_range=params.max_range)
         if 'disparity' in wanted:
-            self._send('disparity', conversions.disparity_message(
-                header, disparity, camera, min_disparity=estimate.min_disparity,
-                max_disparity=estimate.max_disparity, delta_d=DELTA_D))
+            yield 'disparity', self._disparity(header, frame, estimate, disparity)
+        if (stage_topic := f'disparity/stage_{estimate.stage}') in wanted:
+            yield stage_topic, self._disparity(header, frame, estimate, disparity)
         if 'depth/image_rect' in wanted:
-            self._send('depth/image_rect', conversions.depth_message(
-                header, depth, openni_depth_mode=params.openni_depth_mode))
+            yield 'depth/image_rect', conversions.depth_message(
+                header, depth, openni_depth_mode=params.openni_depth_mode)
         if 'depth/camera_info' in wanted:
-            self._send('depth/camera_info', conversions.camera_info_message(header, camera.left))
+            yield 'depth/camera_info', conversions.camera_info_message(header, camera.left)
         if 'confidence' in wanted:
-            self._send('confidence', conversions.confidence_message(header, estimate.confidence))
+            yield 'confidence', conversions.confidence_message(header, estimate.confidence)
         if 'points' in wanted and self._cloud_is_due(params.point_cloud_rate):
-            self._send('points', conversions.points_message(
-                header, depth, frame.left, camera.left, decimation=params.decimation))
+            yield 'points', conversions.points_message(
+                header, depth, frame.left, camera.left, decimation=params.decimation)
         if 'depth/image_color' in wanted:
             near = max(params.min_range, COLOUR_NEAREST)
             colours = depth_in_colour(depth, near, max(min(params.max_range, COLOUR_FARTHEST),
                                                        2 * near))
-            self._send('depth/image_color', conversions.color_depth_message(header, colours))
+            yield 'depth/image_color', conversions.color_depth_message(header, colours)
 
-    def _send(self, name: str, message: object) -> None:
-        self._publishers[name].publish(message)
+    def _disparity(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
+                   disparity: Map) -> DisparityImage:
+        return conversions.disparity_message(
+            header, disparity, _camera(frame), min_disparity=estimate.min_disparity,
+            max_disparity=estimate.max_disparity, delta_d=DELTA_D)
 
     def _cloud_is_due(self, rate: float) -> bool:
         if rate <= 0:
@@ -146,3 +167,17 @@ class DepthOutputs:
         # a steady beat, unless we are late by more than one
         self._next_cloud = max(self._next_cloud + 1 / rate, now)
         return True
+
+
+def _known(estimate: StereoEstimate, params: OutputParams) -> Map:
+    """The disparity, NaN where it is not sure enough."""
+    if params.confidence_threshold <= 0:
+        return estimate.disparity
+    sure = estimate.confidence >= params.confidence_threshold
+    return np.where(sure, estimate.disparity, np.float32(np.nan))
+
+
+def _camera(frame: StereoFrame) -> StereoCamera:
+    if frame.camera is None:
+        raise ValueError('a frame without a camera has no depth')
+    return frame.camera

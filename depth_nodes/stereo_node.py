@@ -7,12 +7,16 @@ left/image_rect, left/camera_info, right/... -> inputs -> newest -> process -> o
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
-from depth_models.budget import RecentCosts
-from depth_models.estimators.stereo import DEVICES, ENGINES, StereoMatcher
+from depth_models.engines import DEVICES, ENGINES, PRECISIONS
+from depth_models.estimators.stereo import StereoMatcher
+from depth_models.frames import StereoEstimate, StereoFrame
+from depth_models.networks.anynet import STAGES
 from depth_nodes.conversions import StereoMessages, read_stereo
 from depth_nodes.health import FrameReport, Health
 from depth_nodes.inputs import InputParams, SynchronizedInputs
@@ -24,6 +28,7 @@ from depth_nodes.standins import passed_over
 
 TOPICS = {'left/image_rect': Image, 'left/camera_info': CameraInfo,
           'right/image_rect': Image, 'right/camera_info': CameraInfo}
+PUBLISHING = 'publishing'  # the part of a frame that is not the matcher's
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,9 @@ class StereoParams(InputParams, OutputParams):
                         choices=ENGINES)
     device: str = param('auto', 'Where the network runs; auto: on a GPU if there is one.',
                         choices=DEVICES)
+    precision: str = param(
+        'auto', 'Arithmetic of the network; auto: fp32; bf16: faster where the processor has it.',
+        choices=PRECISIONS)
     num_threads: int = param(
         0, 'Threads of the network; 0: as many as the machine has cores.', low=0, high=256)
     stage: int = param(0, 'Last stage to run; 0: as far as the latency budget allows.',
@@ -43,6 +51,10 @@ class StereoParams(InputParams, OutputParams):
     latency_budget_ms: float = param(
         100.0, 'From the arrival of the last message of a set to the last output [ms].',
         low=1.0, high=10000.0, live=True)
+    allow_downscale: bool = param(
+        True, 'Match smaller images when not even stage 1 fits the budget at full size.', live=True)
+    publish_intermediate: bool = param(
+        False, 'Publish the disparity of every stage on disparity/stage_1 ... as soon as it is there.')
     min_disparity: int = param(
         0, 'Start of the searched range [px]; negative for cameras that converge.',
         low=-512, high=512)
@@ -65,14 +77,14 @@ class StereoNode(ManagedNode):
     def while_configured(self, keep: ExitStack) -> None:
         params = self.params.now
         self.matcher = StereoMatcher.from_pretrained(
-            params.weights, engine=params.engine, device=params.device,
-            num_threads=params.num_threads, min_disparity=params.min_disparity,
+            params.weights, engine=params.engine, precision=params.precision,
+            device=params.device, num_threads=params.num_threads, min_disparity=params.min_disparity,
             max_disparity=params.max_disparity)
         self.matcher.warm_up()
         self.get_logger().info(
             'ready: ' + ', '.join(f'{key} {value}' for key, value in self.matcher.describe().items()))
-        self.publishing = RecentCosts()
-        self.outputs = keep.enter_context(DepthOutputs(self, self.follow_listeners))
+        self.outputs = keep.enter_context(DepthOutputs(
+            self, self.follow_listeners, stages=STAGES if params.publish_intermediate else 0))
 
     def while_active(self, keep: ExitStack) -> None:
         self.inputs = SynchronizedInputs(self, TOPICS, self.params.now, self.receive)
@@ -100,19 +112,54 @@ class StereoNode(ManagedNode):
         self.inputs.refuse_old(header.stamp, params.max_image_age_ms)
         frame = read_stereo(messages, grey=not params.use_color)
         converted = time.monotonic()
-        budget = params.latency_budget_ms / 1e3
-        publishing = self.publishing.high('all', converted) or 0.0
+        size = frame.left.shape[0], frame.left.shape[1]
+        costs, budget = self.matcher.costs, params.latency_budget_ms / 1e3
+        publishing = costs.predict(PUBLISHING, size, converted)
+        deadline = messages.arrival + budget - publishing
+        scale = 1.0
+        if params.allow_downscale and params.stage == 0:
+            scale = self.matcher.scale_for(size, deadline)
+        shortfall = '' if params.stage else self.shortfall(size, scale, deadline, params)
+        in_time = self.matcher.make_ready(size, scale)
+        # a coarser answer to every set rather than a better one to some of them
+        deadline = min(deadline, started + (self.inputs.period() or budget) - publishing)
         estimate = self.matcher.compute(
-            frame.left, frame.right, stage=params.stage,
-            deadline=messages.arrival + budget - publishing)
+            frame.left, frame.right, stage=params.stage, deadline=deadline, scale=scale,
+            on_stage=partial(self.publish_stage, header, frame)
+            if self.outputs.stages_wanted() else None)
         estimated = time.monotonic()
-        self.outputs.publish(header, frame, estimate, params)
+        self.outputs.publish(header, frame, estimate, params, send=in_time)
         published = time.monotonic()
-        self.publishing.add('all', published - estimated, published)
+        costs.add(PUBLISHING, size, published - estimated, published)
+        if not in_time:
+            self.health.drop()
+            self.get_logger().info(f'ready for images of {size[1]}x{size[0]} at scale {scale}; the set '
+                                   f'that waited for it is dropped')
+            return
         self.health.answer(FrameReport(
-            header, estimate.stage, total=published - messages.arrival, budget=budget,
+            header, estimate.stage, scale, shortfall, total=published - messages.arrival, budget=budget,
             parts={'queue': started - messages.arrival, 'conversion': converted - started,
-                   **estimate.seconds, 'publishing': published - estimated}))
+                   **estimate.seconds, PUBLISHING: published - estimated}))
+
+    def shortfall(self, size: tuple[int, int], scale: float, deadline: float,
+                  params: StereoParams) -> str:
+        """What the budget does not allow, in a sentence; '' where stage 1 fits at full size."""
+        over = time.monotonic() + self.matcher.least_cost(size, scale) - deadline
+        if scale == 1.0 and over <= 0:
+            return ''
+        need = (params.latency_budget_ms / 1e3 + time.monotonic() + self.matcher.least_cost(size)
+                - deadline) * 1e3
+        text = (f'latency_budget_ms is {params.latency_budget_ms:.0f}, but stage 1 at '
+                f'{size[1]}x{size[0]} needs {need:.0f}')
+        if scale < 1.0:
+            text += f'; images are matched at {scale:g} of their size'
+        if over > 0:
+            text += ', which breaks the budget; ' + (
+                'even that is too slow' if params.allow_downscale else 'set allow_downscale')
+        return text
+
+    def publish_stage(self, header: Header, frame: StereoFrame, estimate: StereoEstimate) -> None:
+        self.outputs.publish_stage(header, frame, estimate, self.params.now)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 import warnings
 
 from depth_nodes.dds_profile import stay_on_this_machine, use_dds_profile
@@ -10,6 +11,9 @@ from depth_nodes.dds_profile import stay_on_this_machine, use_dds_profile
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 101)  # 1..101: ports free on every platform
 stay_on_this_machine()
 os.environ['RCUTILS_COLORIZED_OUTPUT'] = '0'
+# exported graphs, shared by the tests and the nodes that they start; never the user's
+_cache = tempfile.TemporaryDirectory(prefix='depth_nodes_test_')
+os.environ['XDG_CACHE_HOME'] = _cache.name
 use_dds_profile()
 
 # rclpy brings this in late; Python 3.11 and later warn about what it imports, and here warnings are errors

@@ -1,30 +1,42 @@
 """Disparity and confidence from a rectified pair: the library's face of AnyNet."""
 
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from depth_models import pretrained
 from depth_models.budget import StageCosts
-from depth_models.frames import Image, StereoEstimate, StereoFrame
-from depth_models.images import pad_to_multiple, shift_columns, to_planes, to_rgb
-from depth_models.networks.anynet import (
-    COARSEST,
-    STAGES,
-    AnyNet,
-    AnyNetConfig,
-    StageState,
-    at_full_size,
-)
+from depth_models.engines import Model, choose
+from depth_models.engines.export import exported, recently_used
+from depth_models.frames import Image, Map, StereoEstimate, StereoFrame
+from depth_models.images import shift_columns, to_rgb
+from depth_models.networks.anynet import COARSEST, STAGES, AnyNet, AnyNetConfig
+from depth_models.networks.anynet_graphs import IMAGES, LEFT, stage_graphs
 
-ENGINES = ('auto', 'torch')  # auto: the fastest that is installed
-DEVICES = ('auto', 'cpu', 'cuda')  # auto: the GPU if there is one
-WARM_UP_SIZE = (480, 640)  # (height, width)
-FINISH = 0  # the part after the last stage: to full size, to numpy
+SCALES = (1.0, 0.5, 0.25)  # of the images, when not even stage 1 fits the budget at full size
+FINISH, TELL = 'finish', 'intermediate'  # parts beside the stages: to full size; `on_stage`
+WARM_UP_SIZE = (480, 640)  # (height, width), when no size was used before
+SIZES_KEPT = 4  # prepared ones; each holds some 100 MB
+# going back to a larger scale needs this much room, or the node would swing between two
+ROOM_TO_GROW = 1.2
+
+_log = logging.getLogger(__name__)
+
+
+class _Prepared(NamedTuple):
+    model: Model
+    images: NDArray[np.uint8]  # [2,H,W,3], the model's input, filled anew for every pair
+
+    def inputs(self) -> dict[str, NDArray[np.uint8]]:
+        return {IMAGES: self.images, LEFT: self.images[:1]}
 
 
 class StereoMatcher:
@@ -38,55 +50,39 @@ class StereoMatcher:
     """
 
     def __init__(self, network: AnyNet, *, min_disparity: int = 0, max_disparity: int = 192,
-                 device: str = 'auto', num_threads: int = 0,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 engine: str = 'auto', precision: str = 'auto', device: str = 'auto',
+                 num_threads: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         """min_disparity, max_disparity: px, the range searched; its length is rounded up to 16 px.
 
-        min_disparity is negative for cameras that converge. num_threads: of the whole process, as
-        torch has it; 0 leaves them. clock: monotonic seconds.
+        min_disparity is negative for cameras that converge. engine, precision, device,
+        num_threads: see `depth_models.engines.choose`. clock: monotonic seconds.
         """
-        if device not in DEVICES:
-            raise ValueError(f'device must be one of {", ".join(DEVICES)}, got {device!r}')
-        if device == 'cuda' and not torch.cuda.is_available():
-            raise ValueError('device is cuda, but torch finds no GPU; use cpu or auto')
         if max_disparity <= min_disparity:
             raise ValueError(f'max_disparity must be above min_disparity, '
                              f'got {max_disparity} and {min_disparity} px')
         self.min_disparity = min_disparity
-        self.searched = COARSEST * math.ceil((max_disparity - min_disparity) / COARSEST)  # px
+        self.searched = _rounded_up(max_disparity - min_disparity)  # px
         self.costs = StageCosts()
-        if device == 'auto':
-            device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        if num_threads:
-            torch.set_num_threads(num_threads)
-        self._device = torch.device(device)
-        self._network = network.eval().to(self._device)
+        self._engine, self._why = choose(
+            engine, device=device, precision=precision, num_threads=num_threads)
+        self._network = network.eval()
         self._clock = clock
+        self._prepared: OrderedDict[tuple[int, int, int], _Prepared] = OrderedDict()
+        self._scale = 1.0  # of the last pair
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str = 'anynet', *, engine: str = 'auto',
-                        **options: object) -> 'StereoMatcher':
+    def from_pretrained(cls, name_or_path: str = 'anynet', **options: Any) -> 'StereoMatcher':
         """A matcher with shipped weights ('anynet') or those of a .safetensors file.
 
         options: as of the constructor. Raises FileNotFoundError or ValueError, in one sentence.
         """
-        if engine not in ENGINES:
-            raise ValueError(f'engine must be one of {", ".join(ENGINES)}, got {engine!r}')
-        weights = pretrained.read(name_or_path, 'anynet')
-        try:
-            options_of: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
-                                          for key, value in weights.config.items()}
-            config = AnyNetConfig(**options_of)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f'{weights.path} has an unusable configuration: {error}') from error
-        network = AnyNet(config)
-        pretrained.load_into(network, weights)
-        return cls(network, **options)  # type: ignore[arg-type]
+        return cls(load_anynet(name_or_path), **options)
 
     def describe(self) -> dict[str, str]:
-        """What runs, for people: engine, device, searched range."""
-        return {'model': 'anynet', 'engine': 'torch', 'device': str(self._device),
-                'threads': str(torch.get_num_threads()),
+        """What runs, for people: engine and why this one, device, precision, searched range."""
+        engine = self._engine
+        return {'model': 'anynet', 'engine': f'{engine.name} {engine.version} ({self._why})',
+                'device': engine.device, 'precision': engine.precision,
                 'searched_px': f'{self.min_disparity}..{self.max_disparity}'}
 
     @property
@@ -94,56 +90,169 @@ class StereoMatcher:
         """The end of the range that is searched [px]."""
         return self.min_disparity + self.searched
 
-    def warm_up(self, size: tuple[int, int] = WARM_UP_SIZE) -> None:
-        """Run every stage on a grey pair, so that the first real frame neither waits nor guesses."""
-        plain = np.full(size, 127, np.uint8)
-        for _ in range(2):
-            self.costs = StageCosts()  # of the second run only: the first one allocates
-            self.compute(plain, plain)
+    def warm_up(self) -> None:
+        """Get ready for the size that was used last on this computer, or for a usual one."""
+        sizes = [name.split('-')[1].split('x') for name in recently_used('anynet-')]
+        width, height = map(int, sizes[0]) if sizes else WARM_UP_SIZE[::-1]
+        self.make_ready((height, width))
 
-    def compute(self, left: Image, right: Image, *, stage: int = 0, deadline: float | None = None
+    def make_ready(self, size: tuple[int, int], scale: float = 1.0) -> bool:
+        """Compile the stages for images of this (height, width), and learn what they cost.
+
+        False when that had to be done, which takes seconds: a frame that waited for it is late.
+        """
+        key = self._key(size, scale)
+        if key in self._prepared:
+            self._prepared.move_to_end(key)
+            return True
+        height, width, searched = key
+        images = np.full((2, height, width, 3), 127, np.uint8)
+        graphs = stage_graphs(self._network, searched)
+        files = exported(
+            graphs, {IMAGES: torch.from_numpy(images), LEFT: torch.from_numpy(images[:1])},
+            f'anynet-{width}x{height}-{searched}-{self._engine.name}-{self._engine.version}',
+        ) if self._engine.needs_onnx else [b''] * STAGES
+        prepared = _Prepared(Model(self._engine, graphs, files), images)
+        self._prepared[key] = prepared
+        while len(self._prepared) > SIZES_KEPT:
+            self._prepared.popitem(last=False)
+        for _ in prepared.model.run(prepared.inputs()):
+            pass  # the first run allocates, so the costs are those of the next ones
+        plain = np.full(size, 127, np.uint8)
+        for _ in range(3):
+            self.compute(plain, plain, scale=scale)
+        return False
+
+    def scale_for(self, size: tuple[int, int], deadline: float) -> float:
+        """The largest of SCALES at which stage 1 makes the deadline; the smallest if none does."""
+        now = self._clock()
+        for scale in SCALES:
+            needed = self.least_cost(size, scale)
+            if scale > self._scale:
+                needed *= ROOM_TO_GROW
+            if now + needed <= deadline:
+                return scale
+        return SCALES[-1]
+
+    def least_cost(self, size: tuple[int, int], scale: float = 1.0) -> float:
+        """What stage 1 and the end of an estimate will hardly exceed now [s]."""
+        height, width, _ = self._key(size, scale)
+        return sum(self.costs.predict(part, (height, width), self._clock()) for part in (1, FINISH))
+
+    def compute(self, left: Image, right: Image, *, stage: int = 0, deadline: float | None = None,
+                scale: float = 1.0, on_stage: Callable[[StereoEstimate], None] | None = None
                 ) -> StereoEstimate:
         """Match a rectified pair: uint8 [H,W,3] RGB or [H,W] grey, one size, any size.
 
         stage: the last one to run, 1..4; 0: as far as the deadline allows (all without one).
         deadline: on the matcher's clock; stage 1 always runs. A fixed stage ignores it.
+        scale: of the images that are matched, 0..1; the estimate has the size of the pair anyway.
+        on_stage: called with the estimate of every stage but the last one, as soon as it is there.
+
         Raises ValueError when the images do not fit each other or `stage` is out of range.
         """
         if not 0 <= stage <= STAGES:
             raise ValueError(f'stage must be 0..{STAGES}, got {stage}')
         StereoFrame(left, right)  # says what does not fit
-        size = (left.shape[0], left.shape[1])
-        with torch.inference_mode():
-            started = self._clock()
-            seconds: list[float] = []
-            for state in self._stages(left, right):  # noqa: B007 - the last one is the answer
-                ended = self._clock()
-                seconds.append(ended - started)
-                reached = len(seconds)
-                self.costs.add(reached, size, seconds[-1], ended)
-                if reached in (stage, STAGES) or not (
-                        stage or deadline is None or self._fits(reached + 1, size, deadline)):
-                    break
-                started = self._clock()
-            disparity, logit = at_full_size(state)
-            confidence = torch.sigmoid(logit)
-            finished = self._clock()
-            self.costs.add(FINISH, size, finished - ended, finished)
-        h, w = size
-        return StereoEstimate(
-            disparity=disparity[0, 0, :h, :w].cpu().numpy() + np.float32(self.min_disparity),
-            confidence=confidence[0, 0, :h, :w].cpu().numpy(),
-            stage=reached, min_disparity=self.min_disparity, max_disparity=self.max_disparity,
-            seconds={**{f'stage_{n}': cost for n, cost in enumerate(seconds, start=1)},
-                     'finish': finished - ended})
+        size = left.shape[0], left.shape[1]
+        self.make_ready(size, scale)
+        self._scale = scale
+        prepared = self._prepared[self._key(size, scale)]
+        grid = prepared.images.shape[1], prepared.images.shape[2]
+        inner, shift = _scaled(size, scale), round(self.min_disparity * scale)
+        seconds: dict[str, float] = {}
+        lap = self._clock()
 
-    def _fits(self, stage: int, size: tuple[int, int], deadline: float) -> bool:
+        def took(name: str, part: Hashable = None) -> None:
+            nonlocal lap
+            began, lap = lap, self._clock()
+            seconds[name] = seconds.get(name, 0.0) + lap - began
+            if part is not None:
+                self.costs.add(part, grid, lap - began, lap)
+
+        def estimate(stage: int, maps: Callable[[str], Map]) -> StereoEstimate:
+            columns = maps(f'disparity_{stage}')  # of the stage's grid
+            disparity = _at_full_size(columns, grid, inner, size)
+            disparity = disparity * np.float32(grid[1] / columns.shape[-1] / scale)
+            if shift:
+                disparity += np.float32(shift / scale)
+            confidence = _sigmoid(_at_full_size(maps(f'confidence_{stage}'), grid, inner, size))
+            took(FINISH, FINISH)
+            return StereoEstimate(
+                disparity=disparity, confidence=confidence, stage=stage, scale=scale,
+                min_disparity=self.min_disparity, max_disparity=self.max_disparity,
+                seconds=dict(seconds))
+
+        # left column x meets right column x - d; with the right image moved, d counts from its start
+        for target, image, columns in zip(prepared.images, (left, right), (0, shift), strict=True):
+            _fill(target, image, inner, columns)
+        took('preparation')
+        for reached, maps in enumerate(prepared.model.run(prepared.inputs()), start=1):
+            took(f'stage_{reached}', reached)
+            if reached in (stage, STAGES) or not (stage or deadline is None or self._fits(
+                    reached + 1, grid, deadline, tells=on_stage is not None)):
+                break
+            if on_stage is not None:
+                on_stage(estimate(reached, maps))
+                took(TELL, TELL)
+        return estimate(reached, maps)
+
+    def _fits(self, stage: int, grid: tuple[int, int], deadline: float, *, tells: bool) -> bool:
+        """Whether `stage`, the end, and telling of the stage before it make the deadline."""
         now = self._clock()
-        return now + sum(self.costs.predict(part, size, now) for part in (stage, FINISH)) <= deadline
+        parts = [stage, FINISH, *([FINISH, TELL] if tells else [])]
+        return now + sum(self.costs.predict(part, grid, now) for part in parts) <= deadline
 
-    def _stages(self, left: Image, right: Image) -> Iterator[StageState]:
-        # left column x meets right column x - d; with the right image moved, d counts from the minimum
-        right = shift_columns(right, self.min_disparity)
-        images = [pad_to_multiple(to_rgb(image), COARSEST) for image in (left, right)]
-        pair = torch.from_numpy(to_planes(images)).to(self._device)
-        yield from self._network.stages(pair[:1], pair[1:], self.searched)
+    def _key(self, size: tuple[int, int], scale: float) -> tuple[int, int, int]:
+        """What a model is compiled for: height, width, searched range, all multiples of 16 px."""
+        height, width = _scaled(size, scale)
+        return _rounded_up(height), _rounded_up(width), _rounded_up(self.searched * scale)
+
+
+def load_anynet(name_or_path: str) -> AnyNet:
+    """AnyNet with shipped weights or those of a file. Raises FileNotFoundError or ValueError."""
+    weights = pretrained.read(name_or_path, 'anynet')
+    try:
+        options: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
+                                   for key, value in weights.config.items()}
+        network = AnyNet(AnyNetConfig(**options))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{weights.path} has an unusable configuration: {error}') from error
+    pretrained.load_into(network, weights)
+    return network
+
+
+def _rounded_up(pixels: float) -> int:
+    return COARSEST * math.ceil(pixels / COARSEST)
+
+
+def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _fill(target: Image, image: Image, inner: tuple[int, int], columns: int) -> None:
+    """Put an image, resized to `inner` and moved right by `columns`, into [H,W,3].
+
+    What is left below and to the right repeats the last row and column: there disparities stay
+    what they are.
+    """
+    height, width = inner
+    if image.shape[:2] != inner:
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    target[:height, :width] = to_rgb(shift_columns(image, columns))
+    target[:height, width:] = target[:height, width - 1:width]
+    target[height:] = target[height - 1]
+
+
+def _at_full_size(values: Map, grid: tuple[int, int], inner: tuple[int, int],
+                  size: tuple[int, int]) -> Map:
+    """[1,1,h,w] of a stage's grid -> [H,W] of the pair, bilinear, as `anynet.at_full_size` does."""
+    full = cv2.resize(values[0, 0], grid[::-1], interpolation=cv2.INTER_LINEAR)
+    full = full[:inner[0], :inner[1]]
+    return full if inner == size else cv2.resize(full, size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _sigmoid(logit: Map) -> Map:
+    exponential: Map = np.asarray(cv2.exp(-logit))  # NumPy's takes four times as long
+    exponential += 1
+    return np.reciprocal(exponential, out=exponential)

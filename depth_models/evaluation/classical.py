@@ -21,23 +21,19 @@ STEPS = 16.0  # a px, of OpenCV's fixed point disparities
 
 def block_matching(left: Image, right: Image, max_disparity: int) -> Map:
     """StereoBM, on grey: disparity [H,W] px, NaN where it gives no answer."""
-    matcher = cv2.StereoBM.create(_searched(max_disparity), 15)
-    matcher.setUniquenessRatio(10)
-    matcher.setSpeckleWindowSize(100)
-    matcher.setSpeckleRange(2)
-    matcher.setDisp12MaxDiff(1)
     grey = [cv2.cvtColor(to_rgb(image), cv2.COLOR_RGB2GRAY) for image in (left, right)]
-    return _match(matcher, grey[0], grey[1])
+    return _match(block_matcher(max_disparity), grey[0], grey[1])
 
 
 def semi_global_matching(left: Image, right: Image, max_disparity: int) -> Map:
     """StereoSGBM (five directions) [Hirschmueller, PAMI 2008]: disparity [H,W] px, NaN in holes."""
-    return _semi_global(left, right, max_disparity, cv2.STEREO_SGBM_MODE_SGBM)
+    return _match(semi_global_matcher(max_disparity), to_rgb(left), to_rgb(right))
 
 
 def semi_global_matching_3_way(left: Image, right: Image, max_disparity: int) -> Map:
     """StereoSGBM of three directions: disparity [H,W] px, NaN in holes."""
-    return _semi_global(left, right, max_disparity, cv2.STEREO_SGBM_MODE_SGBM_3WAY)
+    matcher = semi_global_matcher(max_disparity, cv2.STEREO_SGBM_MODE_SGBM_3WAY)
+    return _match(matcher, to_rgb(left), to_rgb(right))
 
 
 MATCHERS: dict[str, Callable[[Image, Image, int], Map]] = {
@@ -62,11 +58,21 @@ def fill_holes(disparity: Map) -> Map:
     return np.fmin(from_left, from_right)
 
 
-def _semi_global(left: Image, right: Image, max_disparity: int, mode: int) -> Map:
-    matcher = cv2.StereoSGBM.create(
+def block_matcher(max_disparity: int) -> Any:
+    """OpenCV's object; its `compute` takes grey images."""
+    matcher = cv2.StereoBM.create(_searched(max_disparity), 15)
+    matcher.setUniquenessRatio(10)
+    matcher.setSpeckleWindowSize(100)
+    matcher.setSpeckleRange(2)
+    matcher.setDisp12MaxDiff(1)
+    return matcher
+
+
+def semi_global_matcher(max_disparity: int, mode: int = cv2.STEREO_SGBM_MODE_SGBM) -> Any:
+    """OpenCV's object; its `compute` takes grey images or ones with colours."""
+    return cv2.StereoSGBM.create(
         0, _searched(max_disparity), BLOCK, P1=8 * 3 * BLOCK ** 2, P2=32 * 3 * BLOCK ** 2,
         disp12MaxDiff=1, uniquenessRatio=10, speckleWindowSize=100, speckleRange=2, mode=mode)
-    return _match(matcher, to_rgb(left), to_rgb(right))
 
 
 def _searched(max_disparity: int) -> int:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from depth_models.data.formats import read_pfm
+from depth_models.engines import ENGINES, PRECISIONS
 from depth_models.evaluation import classical, metrics
 from depth_models.frames import Image, Map
 
@@ -98,8 +99,11 @@ def mean(figures: list[Figures]) -> Figures:
     return Figures(**{name: float(np.mean([row[name] for row in rows])) for name in rows[0]})
 
 
-def matchers(weights: str, stages: list[int]) -> dict[str, Matcher]:
-    """By name: the pretrained matcher, once for every stage, and OpenCV's. No stage: OpenCV's."""
+def matchers(weights: str, stages: list[int], **options: str) -> dict[str, Matcher]:
+    """By name: the pretrained matcher, once for every stage, and OpenCV's. No stage: OpenCV's.
+
+    options: of the StereoMatcher, for instance its engine.
+    """
     found: dict[str, Matcher] = {}
     if stages:
         from depth_models.estimators.stereo import StereoMatcher  # loads torch
@@ -111,7 +115,7 @@ def matchers(weights: str, stages: list[int]) -> dict[str, Matcher]:
                 searched = max(pair.max_disparity, 192)
                 if searched not in matcher:
                     matcher[searched] = StereoMatcher.from_pretrained(
-                        weights, max_disparity=searched)
+                        weights, max_disparity=searched, **options)
                 estimate = matcher[searched].compute(pair.left, pair.right, stage=stage)
                 return estimate.disparity, estimate.confidence
             return match
@@ -152,10 +156,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--stages', type=int, nargs='*', default=[1, 2, 3, 4], choices=[1, 2, 3, 4],
                         help='stages to judge; none: only the classical matchers')
     parser.add_argument('--weights', default='anynet', help='a shipped name or a .safetensors file')
+    parser.add_argument('--engine', default='auto', choices=ENGINES)
+    parser.add_argument('--precision', default='auto', choices=PRECISIONS)
     parser.add_argument('--json', type=Path, help='also write all figures here (shares 0..1)')
     options = parser.parse_args(arguments)
     try:
-        pairs, judged = list(read_pairs(options.pairs)), matchers(options.weights, options.stages)
+        pairs = list(read_pairs(options.pairs))
+        judged = matchers(options.weights, options.stages, engine=options.engine,
+                          precision=options.precision)
     except (ValueError, OSError) as error:
         parser.exit(1, f'{error}\n')
 

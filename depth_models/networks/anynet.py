@@ -9,7 +9,8 @@ Wang et al., "Anytime Stereo Image Depth Estimation on Mobile Devices", ICRA 201
     stage 4   spatial propagation guided by the left image               (section 3.3)
 
 Shapes: B batch, C channels, H x W input image (multiples of 16), h x w the stage's own grid,
-D candidates. Left and right images travel in one batch of 2B, left ones first.
+D candidates. Left and right images travel in one batch of 2B, left ones first; they are [H,W,3] as
+cameras give them, for turning them is faster where the network does it.
 
 Where the paper leaves room: the two full-resolution layers of the authors' code, one channel each,
 are one 4x4 convolution of stride 2 here. Kernels of stride 2 are even, so every grid cell is
@@ -35,6 +36,7 @@ from depth_models.networks.cost_volume import (
 from depth_models.networks.spn import propagate
 
 STAGES = 4
+MEAN, STD = (123.7, 116.3, 103.5), (58.4, 57.1, 57.4)  # of R, G, B over natural images
 COARSEST = 16  # px of the image in one cell of stage 1's grid; sizes must be a multiple of it
 
 
@@ -64,7 +66,7 @@ class AnyNetConfig:
 class StageState(NamedTuple):
     """All that one stage hands to the next. Tensors only: a stage exports as one graph."""
 
-    left_image: Tensor  # [B,3,H,W], normalized
+    left_image: Tensor  # [B,H,W,3], 0..255
     steps: Tensor  # [B,1,H/4,W/4], see `steps_between_columns`
     features: Tensor  # [2B,C,h,w] of the stage's grid
     finer: tuple[Tensor, ...]  # encoder maps not used yet, [2B,C,2h,2w] and so on
@@ -85,10 +87,10 @@ class AnyNet(nn.Module):
     def stages(self, left: Tensor, right: Tensor, max_disparity: int = 192) -> Iterator[StageState]:
         """Yield the state after every stage; stop iterating to stop paying.
 
-        left, right: [B,3,H,W] RGB in 0..255, H and W multiples of 16.
+        left, right: [B,H,W,3] RGB in 0..255, uint8 or float, H and W multiples of 16.
         max_disparity: px, searched range, a positive multiple of 16. No weight depends on it.
         """
-        state = self.search(torch.cat([left, right]), max_disparity)
+        state = self.search(torch.cat([left, right]), left, max_disparity)
         yield state
         for stage in (*self.refine, self.propagate):
             state = stage(state)
@@ -102,7 +104,7 @@ class AnyNet(nn.Module):
 
 def at_full_size(state: StageState) -> tuple[Tensor, Tensor]:
     """Disparity [B,1,H,W] in px of the image, and the logit of its confidence [B,1,H,W]."""
-    size = (state.left_image.shape[-2], state.left_image.shape[-1])
+    size = (state.left_image.shape[1], state.left_image.shape[2])
     confidence = F.interpolate(state.confidence, size=size, mode='bilinear', align_corners=False)
     return resize_disparity(state.disparity, size), confidence
 
@@ -115,24 +117,26 @@ class SearchStage(nn.Module):
         # in the network, so that preprocessing can neither be forgotten nor done twice
         self.mean: Tensor
         self.std: Tensor
-        self.register_buffer('mean', torch.tensor([123.7, 116.3, 103.5]).view(1, 3, 1, 1))
-        self.register_buffer('std', torch.tensor([58.4, 57.1, 57.4]).view(1, 3, 1, 1))
+        self.register_buffer('mean', torch.tensor(MEAN).view(1, 3, 1, 1))
+        self.register_buffer('std', torch.tensor(STD).view(1, 3, 1, 1))
         self.encoder = Encoder(config)
         self.matching = nn.Conv2d(config.channels[2], config.matching_channels, 1)
         self.regularize = Volume(config.volume_channels[0], config.volume_layers[0])
         self.confidence = ConfidenceHead(4, config.confidence_channels)
 
-    def forward(self, images: Tensor, max_disparity: int = 192) -> StageState:
+    def forward(self, images: Tensor, left_image: Tensor, max_disparity: int) -> StageState:
+        """images: left and right in one batch; left_image: the left ones again, as they are."""
         if max_disparity < COARSEST or max_disparity % COARSEST:
             raise ValueError(
                 f'max_disparity must be a positive multiple of {COARSEST} px, got {max_disparity}')
-        if images.shape[-2] % COARSEST or images.shape[-1] % COARSEST:
+        height, width = images.shape[1:3]
+        if height % COARSEST or width % COARSEST:
             raise ValueError(f'image height and width must be multiples of {COARSEST} px, '
-                             f'got {images.shape[-2]} and {images.shape[-1]}')
-        images = (images - self.mean) / self.std
-        left_image = images.chunk(2)[0]
+                             f'got {height} and {width}')
         steps = steps_between_columns(left_image)
-        quarter, eighth, features = self.encoder(images)
+        # normalized before the axes are turned: engines do both in one pass over the image
+        images = (images.to(self.mean.dtype) - self.mean.flatten()) / self.std.flatten()
+        quarter, eighth, features = self.encoder(images.permute(0, 3, 1, 2))
         left, right = self.matching(features).chunk(2)
         candidates = torch.arange(max_disparity // COARSEST, dtype=left.dtype, device=left.device)
         cost = full_cost(left, right, len(candidates))  # [B,D,h,w]
@@ -204,7 +208,7 @@ class PropagationStage(nn.Module):
 
     def forward(self, state: StageState) -> StageState:
         disparity = state.disparity
-        image = F.avg_pool2d(state.left_image, 4)
+        image = means_of_blocks(state.left_image, 4)
         features = state.features.chunk(2)[0]
         guide = self.guide(torch.cat([
             image, features, state.confidence.detach(),
@@ -292,10 +296,25 @@ def mixed(own: Tensor, weights: Tensor, others: list[Tensor]) -> Tensor:
     return (torch.cat([own, *others], dim=1) * F.softmax(weights, dim=1)).sum(1, keepdim=True)
 
 
+def means_of_blocks(image: Tensor, size: int) -> Tensor:
+    """[B,H,W,3] in 0..255 -> normalized means of its blocks [B,3,H/size,W/size].
+
+    A convolution, because engines pool three channels ten times slower.
+    """
+    mean, std = (torch.tensor(values, device=image.device).view(1, 3, 1, 1) for values in (MEAN, STD))
+    weights = torch.full((3, 1, size, size), 1 / size ** 2, device=image.device)
+    return (F.conv2d(image.to(weights.dtype).permute(0, 3, 1, 2), weights, stride=size, groups=3)
+            - mean) / std
+
+
 def steps_between_columns(image: Tensor) -> Tensor:
-    """Mean step between neighbouring columns, [B,3,H,W] -> [B,1,H/4,W/4]; of green, the brightest."""
-    green = image[:, 1:2]
-    return F.avg_pool2d(F.pad((green[..., 1:] - green[..., :-1]).abs(), (0, 1)), 4)
+    """Mean step between neighbouring columns, [B,H,W,3] -> [B,1,H/4,W/4].
+
+    Of green, the brightest, and in its standard deviations.
+    """
+    green = image[..., 1].float()[:, None]
+    steps = F.pad((green[..., 1:] - green[..., :-1]).abs(), (0, 1))
+    return F.avg_pool2d(steps, 4) / STD[1]
 
 
 def texture(steps: Tensor, cell: int) -> Tensor:

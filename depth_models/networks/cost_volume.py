@@ -28,20 +28,26 @@ def residual_cost(left: Tensor, right: Tensor, estimate: Tensor, radius: int) ->
 
     AnyNet, section 3.2 ("residual prediction"): [B,C,h,w] x 2, [B,1,h,w] -> [B,2*radius+1,h,w].
     """
-    return torch.stack(
-        [(left - warp_right_to_left(right, estimate + offset)).abs().mean(1)
-         for offset in range(-radius, radius + 1)], dim=1)
+    offsets = torch.arange(-radius, radius + 1.0, device=left.device).view(1, -1, 1, 1)
+    warped = warp_right_to_left(right, estimate + offsets)  # [B,C,D,h,w]
+    return (left[:, :, None] - warped).abs().mean(1)
 
 
 def warp_right_to_left(right: Tensor, disparity: Tensor) -> Tensor:
-    """Sample right [B,C,h,w] at column x - disparity [B,1,h,w]; zero outside the image."""
-    h, w = right.shape[-2:]
-    x = torch.arange(w, dtype=right.dtype, device=right.device) - disparity[:, 0]  # [B,h,w]
+    """
+    Sample right [B,C,h,w] at column x - disparity, for D disparities [B,D,h,w]: [B,C,D,h,w].
+
+    Zero outside of the image.
+    """
+    d, h, w = disparity.shape[-3:]
+    x = torch.arange(w, dtype=right.dtype, device=right.device) - disparity  # [B,D,h,w]
     y = torch.arange(h, dtype=right.dtype, device=right.device)[:, None].expand_as(x)
     # align_corners=True because -1 and 1 are the centres of the first and the last pixel here;
     # a grid one pixel wide or high has only the centre
-    grid = torch.stack([2 * x / max(w - 1, 1) - 1, 2 * y / max(h - 1, 1) - 1], dim=-1)  # [B,h,w,2]
-    return F.grid_sample(right, grid, mode='bilinear', padding_mode='zeros', align_corners=True)
+    grid = torch.stack([2 * x / max(w - 1, 1) - 1, 2 * y / max(h - 1, 1) - 1], dim=-1)  # [B,D,h,w,2]
+    sampled = F.grid_sample(right, grid.flatten(1, 2), mode='bilinear', padding_mode='zeros',
+                            align_corners=True)  # [B,C,D*h,w]: all disparities in one pass
+    return sampled.unflatten(2, (d, h))
 
 
 def soft_argmin(probability: Tensor, candidates: Tensor) -> Tensor:

@@ -41,8 +41,8 @@ class DataConfig:
 
 
 class StereoBatch(NamedTuple):
-    left: Tensor  # [B,3,H,W] 0..255
-    right: Tensor  # [B,3,H,W]
+    left: Tensor  # [B,H,W,3] uint8
+    right: Tensor  # [B,H,W,3]
     disparity: Tensor  # [B,1,H,W] px
     valid: Tensor  # [B,1,H,W] bool: within the searched range
     matchable: Tensor  # [B,1,H,W] bool: not of a blank pair
@@ -80,7 +80,8 @@ def draw_batch(config: DataConfig, step: int) -> StereoBatch:
     disparity = torch.from_numpy(np.stack(disparities))[:, None]
     matchable = ~torch.tensor(blanks).view(-1, 1, 1, 1).expand_as(disparity)
     valid = (disparity > 0) & (disparity < config.max_disparity)
-    return StereoBatch(_images(lefts), _images(rights), disparity, valid, matchable)
+    return StereoBatch(torch.from_numpy(np.stack(lefts)), torch.from_numpy(np.stack(rights)),
+                       disparity, valid, matchable)
 
 
 def _blank_pair(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -90,10 +91,6 @@ def _blank_pair(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[np.nd
     left, right = (np.clip(level + noise * rng.standard_normal(shape), 0, 255).astype(np.uint8)
                    for _ in range(2))
     return left, right
-
-
-def _images(images: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().contiguous()
 
 
 def batches(config: DataConfig, start: int) -> Iterator[StereoBatch]:

@@ -32,19 +32,22 @@ TOPICS = {'/stereo/left/image_rect': 'sensor_msgs/msg/Image',
           '/stereo/right/camera_info': 'sensor_msgs/msg/CameraInfo'}
 
 
-def recording(samples: Path, *, frames: int, rate: float) -> Iterator[tuple[str, int, Any]]:
+def recording(samples: Path, *, frames: int, rate: float, camera: StereoCamera = CAMERA,
+              scale: float = SCALE) -> Iterator[tuple[str, int, Any]]:
     """Yield (topic, time in ns, message): pairs, camera infos and true disparities.
 
-    rate: frames a second. Raises FileNotFoundError when the sample pair is not in `samples`.
+    rate: frames a second. camera: of the frames, which must fit into the pair at `scale`.
+    Raises FileNotFoundError when the sample pair is not in `samples`.
     """
-    left, right, truth = load_pair(samples)
-    room_x, room_y = left.shape[1] - WIDTH, left.shape[0] - HEIGHT
-    left_info, right_info = camera_infos(CAMERA)
+    left, right, truth = load_pair(samples, scale)
+    width, height = camera.left.width, camera.left.height
+    room_x, room_y = left.shape[1] - width, left.shape[0] - height
+    left_info, right_info = camera_infos(camera)
     for number in range(frames):
         phase = 2 * math.pi * number / frames
         x = round(room_x * (0.5 - 0.5 * math.cos(phase)))
         y = round(room_y * (0.5 - 0.5 * math.cos(2 * phase)))
-        window = np.s_[y:y + HEIGHT, x:x + WIDTH]
+        window = np.s_[y:y + height, x:x + width]
         time_ns = START_NS + round(number * 1e9 / rate)
         header = Header(frame_id=FRAME_ID)
         header.stamp.sec, header.stamp.nanosec = divmod(time_ns, 1_000_000_000)
@@ -58,15 +61,15 @@ def recording(samples: Path, *, frames: int, rate: float) -> Iterator[tuple[str,
             header, np.ascontiguousarray(truth[window]), '32FC1')
 
 
-def load_pair(samples: Path) -> tuple[Image, Image, Map]:
-    """Left and right RGB [H,W,3] and the left disparity [H,W] px, NaN unknown, at SCALE."""
+def load_pair(samples: Path, scale: float = SCALE) -> tuple[Image, Image, Map]:
+    """Left and right RGB [H,W,3] and the left disparity [H,W] px, NaN unknown, at `scale`."""
     images = []
     for name in ('aloeL.jpg', 'aloeR.jpg', 'aloeGT.png'):
         image = cv2.imread(str(samples / name), cv2.IMREAD_UNCHANGED)
         if image is None:
             raise FileNotFoundError(f'no sample picture at {samples / name}')
         images.append(image)
-    left, right = (cv2.cvtColor(cv2.resize(image, None, fx=SCALE, fy=SCALE,
+    left, right = (cv2.cvtColor(cv2.resize(image, None, fx=scale, fy=scale,
                                            interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
                    for image in images[:2])
     truth = images[2] if images[2].ndim == 2 else images[2][..., 0]

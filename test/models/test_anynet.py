@@ -13,7 +13,7 @@ def network() -> AnyNet:
 
 
 def image(height: int, width: int) -> torch.Tensor:
-    return 255 * torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(2))
+    return 255 * torch.rand(1, height, width, 3, generator=torch.Generator().manual_seed(2))
 
 
 def modules_run(network: AnyNet, stages: int) -> set[str]:

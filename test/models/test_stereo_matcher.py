@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from depth_models.estimators.stereo import StereoMatcher
+from depth_models.estimators.stereo import SCALES, StereoMatcher
 from depth_models.networks.anynet import AnyNet
 
 
-def untrained(**options) -> StereoMatcher:
+def untrained(engine: str = 'torch', **options) -> StereoMatcher:
     torch.manual_seed(5)
-    return StereoMatcher(AnyNet(), **options)
+    return StereoMatcher(AnyNet(), engine=engine, **options)
 
 
 def pair(shift: int, height: int = 96, width: int = 256) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +90,7 @@ def test_the_deadline_stops_the_stages_that_would_break_it():
 
 def test_what_each_part_took_is_told():
     estimate = untrained(clock=Clock(step=0.010)).compute(*pair(8), stage=2)
-    assert list(estimate.seconds) == ['stage_1', 'stage_2', 'finish']
+    assert list(estimate.seconds) == ['preparation', 'stage_1', 'stage_2', 'finish']
     assert all(seconds >= 0.0099 for seconds in estimate.seconds.values())
 
 
@@ -105,4 +105,56 @@ def test_mistakes_are_named():
     with pytest.raises(ValueError, match='max_disparity must be above min_disparity'):
         untrained(min_disparity=64, max_disparity=64)
     with pytest.raises(ValueError, match='engine must be one of auto, torch'):
-        StereoMatcher.from_pretrained('anynet', engine='tensorflow')
+        untrained('tensorflow')
+
+
+def test_every_stage_is_told_as_soon_as_it_is_there():
+    told = []
+    last = untrained().compute(*pair(8), stage=3, on_stage=told.append)
+    assert [estimate.stage for estimate in told] == [1, 2]
+    assert last.stage == 3
+    np.testing.assert_array_equal(told[1].disparity, untrained().compute(*pair(8), stage=2).disparity)
+    assert 'intermediate' in last.seconds
+
+
+@pytest.mark.parametrize('scale', [0.5, 0.25])
+def test_smaller_images_give_the_disparity_of_the_pair(scale):
+    left, right = pair(24, height=192, width=512)
+    matcher = StereoMatcher.from_pretrained('anynet', engine='torch')
+    estimate = matcher.compute(left, right, scale=scale)
+    assert estimate.disparity.shape == (192, 512)
+    assert (estimate.scale, estimate.max_disparity) == (scale, 192)
+    assert np.median(np.abs(estimate.disparity[16:-16, 60:-24] - 24)) < 2.0
+
+
+def test_a_smaller_scale_keeps_the_start_of_the_range():
+    left, right = pair(20)
+    estimate = untrained(min_disparity=-32, max_disparity=64).compute(left, right, scale=0.5)
+    assert estimate.min_disparity == -32
+    assert estimate.disparity.min() >= -32 - 1e-3
+
+
+def test_the_scale_is_as_large_as_the_deadline_allows():
+    clock = Clock(step=0.0)
+    matcher = untrained(clock=clock)
+    size = (64, 128)
+    for scale in SCALES:
+        assert not matcher.make_ready(size, scale)
+        assert matcher.make_ready(size, scale)
+    for (height, width), cost in zip([(64, 128), (32, 64), (16, 32)],
+                                     [0.040, 0.010, 0.003]):
+        matcher.costs.add(1, (height, width), cost, now=0.0)
+    assert [matcher.scale_for(size, deadline) for deadline in (0.050, 0.020, 0.005, 0.001)] == [
+        1.0, 0.5, 0.25, 0.25]
+
+
+def test_a_larger_scale_is_taken_back_only_with_room():
+    matcher = untrained(clock=Clock(step=0.0))
+    left, right = pair(8, height=64, width=128)
+    for scale in SCALES:
+        matcher.make_ready((64, 128), scale)
+    matcher.costs.add(1, (64, 128), 0.040, now=0.0)
+    matcher.costs.add(1, (32, 64), 0.010, now=0.0)
+    matcher.compute(left, right, stage=1, scale=0.5)
+    assert matcher.scale_for((64, 128), 0.042) == 0.5
+    assert matcher.scale_for((64, 128), 0.050) == 1.0

@@ -147,7 +147,7 @@ class Graph:
         for topic in topics:
             self.heard.setdefault(topic, [])
             self._listening[topic] = self.node.create_subscription(
-                OUTPUTS[topic], topic, self.heard[topic].append, 10)
+                OUTPUTS.get(topic, DisparityImage), topic, self.heard[topic].append, 10)
 
     def ignore(self, *topics: str) -> None:
         for topic in topics:
@@ -192,6 +192,7 @@ class Graph:
         before both have is lost.
         """
         self.wait(self.connected, 60, 'the node does not come up')
+        self._forget()
         answers = next(iter(self.heard.values()))
         end = time.monotonic() + 60
         while not answers:
@@ -200,6 +201,9 @@ class Graph:
             self._spin_until(lambda: bool(answers), 0.5)
         # the last set that was sent must not be heard later, as if it were an answer
         self._spin_until(lambda: bool(self.last_with(next(iter(self.heard)), stamp)), 2.0)
+        self._forget()
+
+    def _forget(self) -> None:
         for messages in self.heard.values():
             messages.clear()
 

@@ -1,0 +1,52 @@
+"""
+Error against latency, a picture: `python -m benchmarks.anytime_curve --speed A --accuracy B OUT.png`.
+
+A is the JSON of benchmarks.stereo_speed, B that of depth_models.evaluation.stereo. Needs matplotlib.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from depth_models.networks.anynet import STAGES
+
+OPENCV = {'BM': 'bm', 'SGBM': 'sgbm', 'SGBM 3-way': 'sgbm3way'}  # name in B: name in A
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split(':')[0].strip())
+    parser.add_argument('--speed', type=Path, required=True, help='of benchmarks.stereo_speed')
+    parser.add_argument('--accuracy', type=Path, required=True, help='of depth_models.evaluation.stereo')
+    parser.add_argument('--size', default='1242x375')
+    parser.add_argument('out', type=Path)
+    options = parser.parse_args()
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        parser.exit(1, 'needs matplotlib: pip install matplotlib\n')
+
+    speed = json.loads(options.speed.read_text())
+    ms = speed['sizes'][options.size]
+    bad2 = {row['matcher']: 100 * row['bad2'] for row in json.loads(options.accuracy.read_text())
+            if row['pair'] == 'mean'}
+    figure, axes = pyplot.subplots(figsize=(6.4, 4.0), dpi=120)
+    stages = [(ms[f'auto_stage{k}'], bad2[f'stage {k}']) for k in range(1, STAGES + 1)]
+    axes.plot(*zip(*stages), 'o-', color='#d1495b', label='stereo_node: AnyNet, stages 1 to 4')
+    for number, at in enumerate(stages, start=1):
+        axes.annotate(str(number), at, textcoords='offset points', xytext=(6, 5), color='#d1495b')
+    for name, key in OPENCV.items():
+        axes.plot(ms[key], bad2[name], 's', color='#30638e')
+        axes.annotate(name, (ms[key], bad2[name]), textcoords='offset points', xytext=(7, -3),
+                      color='#30638e')
+    axes.set(xlabel=f'latency at {options.size}, {speed["threads"]} threads [ms]', xlim=(0, None),
+             ylabel='pixels off by more than 2 px [%]', ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(options.out)
+    print(f'wrote {options.out}')
+
+
+if __name__ == '__main__':
+    main()

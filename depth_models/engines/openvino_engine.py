@@ -1,0 +1,51 @@
+"""OpenVINO: the fastest on x86 processors."""
+
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from depth_models.engines.engine import Engine, Step
+from depth_models.networks.graph import Graph
+
+
+class OpenVinoEngine(Engine):
+    """One request per graph; a tensor that one graph gives is the memory that the next one reads."""
+
+    name = 'openvino'
+    version = openvino.__version__.split('-')[0]
+    device = 'cpu'
+
+    def __init__(self, precision: str, num_threads: int) -> None:
+        """num_threads: of inference; 0: as many as OpenVINO finds cores."""
+        self._core = openvino.Core()
+        able = 'BF16' in self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+        if precision == 'bf16' and not able:
+            raise ValueError('precision is bf16, but this processor has no bf16 arithmetic; use fp32')
+        self.precision = 'fp32' if precision == 'auto' else precision
+        self._options: dict[str, Any] = {
+            'PERFORMANCE_HINT': 'LATENCY', 'NUM_STREAMS': 1,
+            'INFERENCE_PRECISION_HINT': 'bf16' if self.precision == 'bf16' else 'f32',
+            # a thread that is pinned to a core waits there while another core is idle
+            'ENABLE_CPU_PINNING': False}
+        if num_threads:
+            self._options['INFERENCE_NUM_THREADS'] = num_threads
+
+    def compile(self, graph: Graph, onnx: bytes) -> Step:
+        model = self._core.compile_model(self._core.read_model(onnx), 'CPU', self._options)
+        request = model.create_infer_request()
+
+        def step(inputs: list[Any]) -> list[Any]:
+            for index, tensor in enumerate(inputs):
+                request.set_input_tensor(index, tensor)
+            request.infer()
+            return [request.get_output_tensor(index) for index in range(len(graph.outputs))]
+
+        return step
+
+    def tensor(self, array: NDArray[Any]) -> openvino.Tensor:
+        return openvino.Tensor(array, shared_memory=True)
+
+    def array(self, tensor: openvino.Tensor) -> NDArray[np.float32]:
+        return tensor.data
