@@ -42,7 +42,7 @@ class StereoParams(InputParams, OutputParams):
     device: str = param('auto', 'Where the network runs; auto: on a GPU if there is one.',
                         choices=DEVICES)
     precision: str = param(
-        'auto', 'Arithmetic of the network; auto: fp32; bf16: faster where the processor has it.',
+        'auto', 'Arithmetic of the network; auto: bf16 with openvino where the processor has it, else fp32.',
         choices=PRECISIONS)
     num_threads: int = param(
         0, 'Threads of the network; 0: as many as the machine has cores.', low=0, high=256)

@@ -21,7 +21,8 @@ def choose(engine: str = 'auto', *, device: str = 'auto', precision: str = 'auto
 
     engine: of ENGINES; auto: on a GPU ONNX Runtime, else torch; on x86 processors OpenVINO, on
     others ONNX Runtime; torch where those are not installed. device: auto: a GPU if there is one.
-    precision: auto: what the engine is known to be exact with. num_threads: 0: all cores.
+    precision: auto: bf16 with OpenVINO where the processor computes with it, which costs no
+    accuracy (docs/performance.md); else fp32. num_threads: 0: all cores.
 
     Raises ValueError, with the allowed values or with what to install.
     """

@@ -2,7 +2,7 @@
 Train AnyNet on generated pairs: `python -m depth_models.training.stereo --out runs/anynet`.
 
 A killed run goes on where its last checkpoint was. `--ship` puts the result among the shipped
-weights, with its card.
+weights; its card, anynet.md, is written by hand from what the evaluation prints.
 """
 
 import argparse

@@ -75,7 +75,7 @@ def test_sizes_can_come_in_turn(engine):
 
 def test_what_is_chosen_says_why():
     chosen, why = choose(device='cpu')
-    assert chosen.device == 'cpu' and chosen.precision == 'fp32'
+    assert chosen.device == 'cpu' and chosen.precision in ('fp32', 'bf16')
     assert why
 
 
@@ -110,6 +110,29 @@ def test_on_a_gpu_onnx_runtime_comes_first_and_torch_second(monkeypatch):
 def test_unknown_names_are_refused_with_the_allowed_ones(options, reason):
     with pytest.raises(ValueError, match=reason):
         choose(**options)
+
+
+@pytest.mark.parametrize('flags, able', [
+    ('flags : fpu avx512f avx512_bf16', True), ('flags : amx_bf16 amx_int8', True),
+    ('flags : fpu avx512f avx512_vnni', False), ('', False)])
+def test_bf16_is_used_where_the_processor_computes_with_it(tmp_path, flags, able):
+    engine = pytest.importorskip('depth_models.engines.openvino_engine')
+    (tmp_path / 'cpuinfo').write_text(flags)
+    assert engine.has_bf16(tmp_path / 'cpuinfo') == able
+    assert not engine.has_bf16(tmp_path / 'nowhere')
+
+
+def test_bf16_stays_near():
+    pytest.importorskip('openvino')
+    net = network()
+    try:
+        matcher = StereoMatcher(net, engine='openvino', precision='bf16', max_disparity=64)
+    except ValueError as error:
+        pytest.skip(str(error))
+    expected = StereoMatcher(net, engine='torch', device='cpu', max_disparity=64).compute(*pair())
+    difference = np.abs(matcher.compute(*pair()).disparity - expected.disparity)
+    assert difference.mean() < 0.3
+    assert np.quantile(difference, 0.99) < 3.0
 
 
 def test_what_an_engine_cannot_is_refused():
