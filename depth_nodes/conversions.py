@@ -7,9 +7,9 @@ that cannot be is a plain ValueError; both name topic, field, value and the like
 What goes out carries the header that it is given, whole, and is copied once as a block.
 """
 
+import math
 import sys
 from dataclasses import dataclass
-from threading import local
 from typing import NamedTuple
 
 import cv2
@@ -317,38 +317,29 @@ def _valid_window(camera: Camera, min_disparity: float, max_disparity: float) ->
     return RegionOfInterest(x_offset=first, width=width, height=camera.height if width else 0)
 
 
-class _Scratch(local):
-    """Where a thread builds its point clouds: fresh memory of that size costs more than the sums."""
-
-    _points = np.empty((0, 0, 0), np.float32)
-
-    def points(self, shape: tuple[int, int, int]) -> NDArray[np.float32]:
-        if self._points.shape != shape:
-            self._points = np.empty(shape, np.float32)
-        return self._points
-
-
-_scratch = _Scratch()
-
-
 def points_message(header: Header, depth: Map, image: frames.Image, camera: Camera, *,
-                   decimation: int = 1) -> PointCloud2:
+                   decimation: int = 1, reuse: PointCloud2 | None = None) -> PointCloud2:
     """Organized points x y z [m] and rgb, 16 bytes each, of every n-th row and column.
 
     depth: [H,W] m, NaN unknown; a point that is unknown is NaN in x, y and z.
     image: uint8 [H,W,3] RGB or [H,W] grey.
+    reuse: a message made here before and not needed any more: it is filled again if its size fits,
+    because fresh memory of that size costs more than the arithmetic.
     """
     depth, image = depth[::decimation, ::decimation], image[::decimation, ::decimation]
-    height, width = depth.shape
-    points = _scratch.points((height, width, len(POINT_FIELDS)))
+    shape = (*depth.shape, len(POINT_FIELDS))
+    message = reuse
+    if message is None or len(message.data) != 4 * math.prod(shape):
+        message = PointCloud2()
+        message.data.frombytes(bytes(4 * math.prod(shape)))
+    points = np.frombuffer(message.data, np.float32).reshape(shape)  # the message's own memory
     points_from_depth(depth, decimated(camera, decimation), out=points)
     # OpenCV's BGRA in memory is 0xAARRGGBB; alpha must be 0, or bright colours are NaN as a float
     bgra = cv2.cvtColor(image, cv2.COLOR_GRAY2BGRA if image.ndim == 2 else cv2.COLOR_RGB2BGRA)
     np.bitwise_and(bgra.view('<u4')[..., 0], 0x00FFFFFF, out=points.view(np.uint32)[..., 3])
-    message = PointCloud2(
-        header=header, height=height, width=width, is_bigendian=sys.byteorder == 'big',
-        is_dense=False, point_step=points[0, 0].nbytes, row_step=points[0].nbytes,
-        fields=[PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
-                for i, name in enumerate(POINT_FIELDS)])
-    _fill(message, points)
+    message.header, message.height, message.width = header, shape[0], shape[1]
+    message.is_bigendian, message.is_dense = sys.byteorder == 'big', False
+    message.point_step, message.row_step = points[0, 0].nbytes, points[0].nbytes
+    message.fields = [PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
+                      for i, name in enumerate(POINT_FIELDS)]
     return message

@@ -71,6 +71,7 @@ class DepthOutputs:
         self._node, self._on_listeners = node, on_listeners
         self._stage_topics = [f'disparity/stage_{stage}' for stage in range(1, stages + 1)]
         self._next_cloud = 0.0  # monotonic s
+        self._cloud: PointCloud2 | None = None  # the last one; publishing has copied it
         self._had_listeners = False
 
     def __enter__(self) -> 'DepthOutputs':
@@ -144,8 +145,10 @@ class DepthOutputs:
         if 'confidence' in wanted:
             yield 'confidence', conversions.confidence_message(header, estimate.confidence)
         if 'points' in wanted and self._cloud_is_due(params.point_cloud_rate):
-            yield 'points', conversions.points_message(
-                header, depth, frame.left, camera.left, decimation=params.decimation)
+            self._cloud = conversions.points_message(
+                header, depth, frame.left, camera.left, decimation=params.decimation,
+                reuse=self._cloud)
+            yield 'points', self._cloud
         if 'depth/image_color' in wanted:
             near = max(params.min_range, COLOUR_NEAREST)
             colours = depth_in_colour(depth, near, max(min(params.max_range, COLOUR_FARTHEST),
