@@ -12,12 +12,13 @@ from collections.abc import Hashable
 from math import ceil
 
 MEMORY = 1.5  # s: when load has gone, quality must be back within two
+QUANTILE = 0.98  # of what is remembered: at usual frame rates, the worst of it
 
 
 class RecentCosts:
     """What each part cost lately [s]. The caller passes the time in [monotonic s]."""
 
-    def __init__(self, *, quantile: float = 0.95, memory: float = MEMORY, keep: int = 256) -> None:
+    def __init__(self, *, quantile: float = QUANTILE, memory: float = MEMORY, keep: int = 256) -> None:
         """quantile: of the costs not older than `memory` [s]; keep: costs remembered for a part."""
         self._quantile, self._memory, self._keep = quantile, memory, keep
         self._costs: dict[Hashable, deque[tuple[float, float]]] = {}

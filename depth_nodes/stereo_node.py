@@ -13,8 +13,9 @@ from typing import Any
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from depth_models.budget import StageCosts
 from depth_models.engines import DEVICES, ENGINES, PRECISIONS
-from depth_models.estimators.stereo import StereoMatcher
+from depth_models.estimators.stereo import SCALES, StereoMatcher
 from depth_models.frames import StereoEstimate, StereoFrame
 from depth_models.networks.anynet import STAGES
 from depth_nodes.conversions import StereoMessages, read_stereo
@@ -28,7 +29,7 @@ from depth_nodes.standins import passed_over
 
 TOPICS = {'left/image_rect': Image, 'left/camera_info': CameraInfo,
           'right/image_rect': Image, 'right/camera_info': CameraInfo}
-PUBLISHING = 'publishing'  # the part of a frame that is not the matcher's
+BEFORE, PUBLISHING = 'before', 'publishing'  # the parts of a frame that are not the matcher's
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ class StereoNode(ManagedNode):
             params.weights, engine=params.engine, precision=params.precision,
             device=params.device, num_threads=params.num_threads, min_disparity=params.min_disparity,
             max_disparity=params.max_disparity)
-        self.matcher.warm_up()
+        self.matcher.warm_up(self.scales())
+        self.ready_since = time.monotonic()
         self.get_logger().info(
             'ready: ' + ', '.join(f'{key} {value}' for key, value in self.matcher.describe().items()))
+        self.costs = StageCosts()  # beside the matcher's own
         self.outputs = keep.enter_context(DepthOutputs(
             self, self.follow_listeners, stages=STAGES if params.publish_intermediate else 0))
 
@@ -109,51 +112,65 @@ class StereoNode(ManagedNode):
         """Answer one set, on the worker's thread. What it raises, the health reports."""
         params, header = self.params.now, messages.left.header
         started = time.monotonic()
+        if messages.arrival < self.ready_since:  # waited while the engine got ready: too old
+            self.health.drop()
+            return
         self.inputs.refuse_old(header.stamp, params.max_image_age_ms)
         frame = read_stereo(messages, grey=not params.use_color)
         converted = time.monotonic()
         size = frame.left.shape[0], frame.left.shape[1]
-        costs, budget = self.matcher.costs, params.latency_budget_ms / 1e3
-        publishing = costs.predict(PUBLISHING, size, converted)
-        deadline = messages.arrival + budget - publishing
-        scale = 1.0
-        if params.allow_downscale and params.stage == 0:
-            scale = self.matcher.scale_for(size, deadline)
-        shortfall = '' if params.stage else self.shortfall(size, scale, deadline, params)
-        in_time = self.matcher.make_ready(size, scale)
+        if not self.matcher.make_ready(size, self.scales()):
+            self.outputs.publish(header, frame, self.matcher.compute(frame.left, frame.right), params,
+                                 send=False)  # what it needs is allocated now
+            self.ready_since = time.monotonic()
+            self.health.drop()
+            self.get_logger().info(f'ready for images of {size[1]}x{size[0]} after '
+                                   f'{self.ready_since - converted:.1f} s; sets that waited are dropped')
+            return
+        budget = params.latency_budget_ms / 1e3
+        before, publishing = (
+            self.costs.predict(part, size, converted) for part in (BEFORE, PUBLISHING))
+        scale, shortfall = 1.0, ''
+        if params.stage == 0:  # a stage that is asked for runs, whatever it takes
+            room = budget - before - publishing
+            scale = self.matcher.scale_for(size, room) if params.allow_downscale else 1.0
+            shortfall = self.shortfall(size, scale, room, params)
         # a coarser answer to every set rather than a better one to some of them
-        deadline = min(deadline, started + (self.inputs.period() or budget) - publishing)
+        deadline = min(messages.arrival + budget, started + (self.inputs.period() or budget)) - publishing
         estimate = self.matcher.compute(
             frame.left, frame.right, stage=params.stage, deadline=deadline, scale=scale,
             on_stage=partial(self.publish_stage, header, frame)
             if self.outputs.stages_wanted() else None)
         estimated = time.monotonic()
-        self.outputs.publish(header, frame, estimate, params, send=in_time)
+        self.outputs.publish(header, frame, estimate, params)
         published = time.monotonic()
-        costs.add(PUBLISHING, size, published - estimated, published)
-        if not in_time:
-            self.health.drop()
-            self.get_logger().info(f'ready for images of {size[1]}x{size[0]} at scale {scale}; the set '
-                                   f'that waited for it is dropped')
-            return
+        self.costs.add(PUBLISHING, size, published - estimated, published)
+        self.costs.add(BEFORE, size, converted - messages.arrival, converted)
         self.health.answer(FrameReport(
             header, estimate.stage, scale, shortfall, total=published - messages.arrival, budget=budget,
             parts={'queue': started - messages.arrival, 'conversion': converted - started,
                    **estimate.seconds, PUBLISHING: published - estimated}))
 
-    def shortfall(self, size: tuple[int, int], scale: float, deadline: float,
+    def scales(self) -> tuple[float, ...]:
+        """Of the images, those that may be matched: under load there is no time to get ready."""
+        params = self.params.now
+        return SCALES if params.allow_downscale and params.stage == 0 else (1.0,)
+
+    def shortfall(self, size: tuple[int, int], scale: float, room: float,
                   params: StereoParams) -> str:
-        """What the budget does not allow, in a sentence; '' where stage 1 fits at full size."""
-        over = time.monotonic() + self.matcher.least_cost(size, scale) - deadline
-        if scale == 1.0 and over <= 0:
+        """What the budget does not allow, in a sentence; '' where stage 1 fits at full size.
+
+        room: what the budget leaves for the matcher [s].
+        """
+        fits = self.matcher.least_cost(size, scale) <= room
+        if scale == 1.0 and fits:
             return ''
-        need = (params.latency_budget_ms / 1e3 + time.monotonic() + self.matcher.least_cost(size)
-                - deadline) * 1e3
+        needed = params.latency_budget_ms + 1e3 * (self.matcher.least_cost(size) - room)
         text = (f'latency_budget_ms is {params.latency_budget_ms:.0f}, but stage 1 at '
-                f'{size[1]}x{size[0]} needs {need:.0f}')
+                f'{size[1]}x{size[0]} needs {needed:.0f}')
         if scale < 1.0:
             text += f'; images are matched at {scale:g} of their size'
-        if over > 0:
+        if not fits:
             text += ', which breaks the budget; ' + (
                 'even that is too slow' if params.allow_downscale else 'set allow_downscale')
         return text

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -24,7 +24,8 @@ from depth_models.networks.anynet_graphs import IMAGES, LEFT, stage_graphs
 SCALES = (1.0, 0.5, 0.25)  # of the images, when not even stage 1 fits the budget at full size
 FINISH, TELL = 'finish', 'intermediate'  # parts beside the stages: to full size; `on_stage`
 WARM_UP_SIZE = (480, 640)  # (height, width), when no size was used before
-SIZES_KEPT = 4  # prepared ones; each holds some 100 MB
+SIZES_KEPT = 6  # prepared ones; each holds some 10 to 100 MB
+FULL_SIZE = 'anynet'  # what names of cached graphs begin with that are of a camera's size
 # going back to a larger scale needs this much room, or the node would swing between two
 ROOM_TO_GROW = 1.2
 
@@ -90,47 +91,52 @@ class StereoMatcher:
         """The end of the range that is searched [px]."""
         return self.min_disparity + self.searched
 
-    def warm_up(self) -> None:
+    def warm_up(self, scales: Sequence[float] = (1.0,)) -> None:
         """Get ready for the size that was used last on this computer, or for a usual one."""
-        sizes = [name.split('-')[1].split('x') for name in recently_used('anynet-')]
+        sizes = [name.split('-')[1].split('x') for name in recently_used(f'{FULL_SIZE}-')]
         width, height = map(int, sizes[0]) if sizes else WARM_UP_SIZE[::-1]
-        self.make_ready((height, width))
+        self.make_ready((height, width), scales)
 
-    def make_ready(self, size: tuple[int, int], scale: float = 1.0) -> bool:
+    def make_ready(self, size: tuple[int, int], scales: Sequence[float] = (1.0,)) -> bool:
         """Compile the stages for images of this (height, width), and learn what they cost.
 
-        False when that had to be done, which takes seconds: a frame that waited for it is late.
+        scales: of the images, each is compiled on its own. False when something had to be done,
+        which takes seconds: a frame that waited for it is late.
         """
+        missing = [scale for scale in scales if self._key(size, scale) not in self._prepared]
+        for scale in missing:
+            self._prepare(size, scale)
+        for scale in scales:  # the last ones to be forgotten
+            self._prepared.move_to_end(self._key(size, scale))
+        while len(self._prepared) > SIZES_KEPT:
+            self._prepared.popitem(last=False)
+        return not missing
+
+    def _prepare(self, size: tuple[int, int], scale: float) -> None:
         key = self._key(size, scale)
-        if key in self._prepared:
-            self._prepared.move_to_end(key)
-            return True
         height, width, searched = key
         images = np.full((2, height, width, 3), 127, np.uint8)
         graphs = stage_graphs(self._network, searched)
         files = exported(
             graphs, {IMAGES: torch.from_numpy(images), LEFT: torch.from_numpy(images[:1])},
-            f'anynet-{width}x{height}-{searched}-{self._engine.name}-{self._engine.version}',
+            f'{FULL_SIZE if scale == 1 else "anynet_part"}-{width}x{height}-{searched}-'
+            f'{self._engine.name}-{self._engine.version}',
         ) if self._engine.needs_onnx else [b''] * STAGES
         prepared = _Prepared(Model(self._engine, graphs, files), images)
         self._prepared[key] = prepared
-        while len(self._prepared) > SIZES_KEPT:
-            self._prepared.popitem(last=False)
         for _ in prepared.model.run(prepared.inputs()):
             pass  # the first run allocates, so the costs are those of the next ones
         plain = np.full(size, 127, np.uint8)
         for _ in range(3):
             self.compute(plain, plain, scale=scale)
-        return False
 
-    def scale_for(self, size: tuple[int, int], deadline: float) -> float:
-        """The largest of SCALES at which stage 1 makes the deadline; the smallest if none does."""
-        now = self._clock()
+    def scale_for(self, size: tuple[int, int], seconds: float) -> float:
+        """The largest of SCALES at which stage 1 takes no longer; the smallest if none does."""
         for scale in SCALES:
             needed = self.least_cost(size, scale)
             if scale > self._scale:
                 needed *= ROOM_TO_GROW
-            if now + needed <= deadline:
+            if needed <= seconds:
                 return scale
         return SCALES[-1]
 
@@ -155,7 +161,7 @@ class StereoMatcher:
             raise ValueError(f'stage must be 0..{STAGES}, got {stage}')
         StereoFrame(left, right)  # says what does not fit
         size = left.shape[0], left.shape[1]
-        self.make_ready(size, scale)
+        self.make_ready(size, (scale,))
         self._scale = scale
         prepared = self._prepared[self._key(size, scale)]
         grid = prepared.images.shape[1], prepared.images.shape[2]
