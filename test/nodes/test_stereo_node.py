@@ -565,12 +565,14 @@ def test_parameters_are_answered_while_frames_are_in_work_and_late_frames_replac
         report = graph.last_with(statistics, stamp)
         return int({v.key: v.value for v in report.status[0].values}['dropped'])
 
-    graph = start(stage=4, listen=('disparity', statistics), queue_size=20)
-    first = graph.answer(stereo_set(), 'disparity', statistics)['disparity'].header.stamp.sec
+    # the slowest engine, so that there is work to wait for
+    graph = start(stage=4, engine='torch', listen=('disparity', statistics), queue_size=20)
     width, height = 960, 640
     left, right = plane(20, width=width, height=height)
     big = {LEFT: image(left), LEFT_INFO: info(width=width, height=height),
            RIGHT: image(right), RIGHT_INFO: info(width=width, height=height, right=True)}
+    graph.meet(big)
+    first = graph.answer(big, 'disparity', statistics)['disparity'].header.stamp.sec
     sent = [graph.send(big) for _ in range(8)]
     assert graph.get_parameter('stage') == 4
     assert graph.last_with('disparity', sent[-1]) is None  # the parameter did not wait for the work
