@@ -7,7 +7,7 @@ ARGS   ?=
 READY := $(VENV)/ready-$(or $(ROS_DISTRO),wheels)
 RUN   := $(VENV)/bin/python
 
-BENCHMARKS ?= generated_data message_building
+BENCHMARKS ?= message_building generated_data stereo_speed node_latency
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench lint clean

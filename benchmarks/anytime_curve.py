@@ -38,6 +38,7 @@ def main() -> None:
         axes.plot(ms[key], bad2[name], 's', color='#30638e')
         axes.annotate(name, (ms[key], bad2[name]), textcoords='offset points', xytext=(7, -3),
                       color='#30638e')
+    axes.margins(0.12)
     axes.set(xlabel=f'latency at {options.size}, {speed["threads"]} threads [ms]', xlim=(0, None),
              ylabel='pixels off by more than 2 px [%]', ylim=(0, None))
     axes.grid(alpha=0.3)

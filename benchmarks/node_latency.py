@@ -8,7 +8,6 @@ busy processes beside it. Latency is the node's: from the last message of a set 
 
 import argparse
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -20,10 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from depth_nodes.dds_profile import stay_on_this_machine, use_dds_profile
+from depth_nodes.dds_profile import keep_apart, use_dds_profile
 
-os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 101)
-stay_on_this_machine()
+keep_apart()
 use_dds_profile()  # before rclpy is loaded
 
 from rclpy.serialization import serialize_message  # noqa: E402

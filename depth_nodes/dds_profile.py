@@ -7,7 +7,9 @@ message is sent: a camera driver needs them as much as our nodes.
 """
 
 import os
+import random
 import shutil
+import socket
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -44,6 +46,24 @@ def dds_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 def use_dds_profile(environ: MutableMapping[str, str] = os.environ) -> None:
     """Let processes with this environment, this one by default, use the profile. Before rclpy.init()."""
     environ.update(dds_environment(environ))
+
+
+def keep_apart(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Let processes with this environment find each other and nobody else."""
+    stay_on_this_machine(environ)
+    environ['ROS_DOMAIN_ID'] = str(free_domain())
+
+
+def free_domain() -> int:
+    """A ROS domain that nobody on this machine is in, of those whose ports are free everywhere."""
+    for domain in random.sample(range(1, 102), 101):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(('', 7400 + 250 * domain))  # where DDS listens for newcomers
+            except OSError:
+                continue
+        return domain
+    raise RuntimeError('every ROS domain from 1 to 101 is in use on this machine')
 
 
 def stay_on_this_machine(environ: MutableMapping[str, str] = os.environ) -> None:

@@ -5,7 +5,6 @@ as depth with a measured error. `python -m depth_nodes.demo`, or `make demo`.
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -54,10 +53,9 @@ def main() -> None:
 
 def set_up_environment() -> None:
     """A graph of our own on this machine, with room for images in shared memory."""
-    from depth_nodes.dds_profile import stay_on_this_machine, use_dds_profile
+    from depth_nodes.dds_profile import keep_apart, use_dds_profile
 
-    os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 101))
-    stay_on_this_machine()
+    keep_apart()
     use_dds_profile()
 
 

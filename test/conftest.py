@@ -5,11 +5,10 @@ import os
 import tempfile
 import warnings
 
-from depth_nodes.dds_profile import stay_on_this_machine, use_dds_profile
+from depth_nodes.dds_profile import keep_apart, use_dds_profile
 
 # before any test imports rclpy, and inherited by the processes that tests start
-os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 101)  # 1..101: ports free on every platform
-stay_on_this_machine()
+keep_apart()
 os.environ['RCUTILS_COLORIZED_OUTPUT'] = '0'
 # exported graphs, shared by the tests and the nodes that they start; never the user's
 _cache = tempfile.TemporaryDirectory(prefix='depth_nodes_test_')

@@ -1,6 +1,7 @@
 """The Fast DDS profile: large best-effort images arrive with it, and a user's own settings win."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from depth_nodes import dds_profile
 from depth_nodes.dds_profile import (
     OPT_OUT,
     PROFILES_FILE,
@@ -105,3 +107,11 @@ def test_too_little_shared_memory_is_told_with_the_sizes_and_the_remedy(monkeypa
     assert '--shm-size' in problem
     usage.free = 128 * 2**20
     assert shared_memory_problem() is None
+
+
+def test_a_domain_in_use_is_not_taken(monkeypatch):
+    monkeypatch.setattr(dds_profile.random, 'sample', lambda *_: [17, 18])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as somebody:
+        somebody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as DDS does
+        somebody.bind(('', 7400 + 250 * 17))
+        assert dds_profile.free_domain() == 18
