@@ -21,18 +21,28 @@ def shifted_pair(shift: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_warp_brings_a_shifted_right_image_back_onto_the_left():
     left, right = shifted_pair(5)
     warped = warp_right_to_left(right, torch.full((1, 1, 8, 32), 5.0))
-    torch.testing.assert_close(warped[..., 5:], left[..., 5:])  # columns 0..4 have no match
+    torch.testing.assert_close(warped[:, :, 0, :, 5:], left[..., 5:])  # columns 0..4 have no match
+
+
+def test_every_disparity_is_warped_by_its_own_values():
+    _, right = shifted_pair(5)
+    disparities = 4 * torch.rand(1, 3, 8, 32, generator=torch.Generator().manual_seed(2))
+    together = warp_right_to_left(right, disparities)
+    assert together.shape == (1, 3, 3, 8, 32)
+    for index in range(3):
+        alone = warp_right_to_left(right, disparities[:, index:index + 1])
+        torch.testing.assert_close(together[:, :, index], alone[:, :, 0])
 
 
 def test_warp_reads_between_columns():
     right = torch.arange(6.0).view(1, 1, 1, 6).expand(1, 1, 2, 6)
     warped = warp_right_to_left(right, torch.full((1, 1, 2, 6), 1.25))
-    torch.testing.assert_close(warped[0, 0, 0, 2:], torch.tensor([0.75, 1.75, 2.75, 3.75]))
+    torch.testing.assert_close(warped[0, 0, 0, 0, 2:], torch.tensor([0.75, 1.75, 2.75, 3.75]))
 
 
 def test_warp_is_zero_outside_the_right_image():
     warped = warp_right_to_left(torch.ones(1, 1, 2, 6), torch.full((1, 1, 2, 6), 3.0))
-    torch.testing.assert_close(warped[0, 0, 0], torch.tensor([0.0, 0, 0, 1, 1, 1]))
+    torch.testing.assert_close(warped[0, 0, 0, 0], torch.tensor([0.0, 0, 0, 1, 1, 1]))
 
 
 def test_full_cost_is_zero_at_the_true_shift_and_nowhere_else():
