@@ -94,8 +94,7 @@ class TopicCount:
 
     def period(self) -> float | None:
         """Between stamps [s]; None until three of them can outvote a gap."""
-        stamps = list(self.stamps_ns)  # at once: the worker asks while messages come
-        steps = [later - earlier for earlier, later in pairwise(stamps) if later > earlier]
+        steps = [later - earlier for earlier, later in pairwise(self.stamps_ns) if later > earlier]
         return median(steps) * 1e-9 if len(steps) >= 3 else None
 
 
@@ -114,6 +113,7 @@ class SynchronizedInputs:
         self._synchronizer: TimeSynchronizer | None = None
         self.counts: dict[str, TopicCount] = {}
         self.sets = 0  # complete ones
+        self._arrivals: deque[float] = deque(maxlen=16)  # of sets, monotonic s
         self.incompatible: dict[str, str] = {}  # topic -> a sentence about a publisher's QoS
         self.since = 0.0  # monotonic s: the newest set, or the opening
 
@@ -134,6 +134,7 @@ class SynchronizedInputs:
         """Subscribe to everything."""
         self.incompatible = {}
         self.since = time.monotonic()
+        self._arrivals.clear()
         resolved = [self._resolve(*topic) for topic in self._topics.items()]
         self.counts = {name: TopicCount() for name, _ in resolved}
         self._subscribers = [
@@ -160,8 +161,11 @@ class SynchronizedInputs:
         self._subscribers, self._synchronizer = [], None
 
     def period(self) -> float | None:
-        """Between the sets, by the stamps of the fastest topic [s]; None until it is known."""
-        return min((p for count in self.counts.values() if (p := count.period())), default=None)
+        """Between the sets as they come in [s], the mean of the last ones; None until it is known."""
+        arrivals = list(self._arrivals)  # at once: the worker asks while sets come
+        if len(arrivals) < 4:
+            return None
+        return (arrivals[-1] - arrivals[0]) / (len(arrivals) - 1)
 
     def refuse_old(self, stamp: Time, max_age_ms: float) -> None:
         """StaleSet when the stamp is older than that by the node's clock; 0.0 allows any age."""
@@ -269,11 +273,12 @@ class SynchronizedInputs:
         params = self._params
         if not params.approximate_sync or params.approximate_sync_tolerance_seconds:
             return
-        period = self.period()
-        if period is not None and self._synchronizer is not None:
-            self._synchronizer.slop = Duration(seconds=period / 2)
+        periods = [p for count in self.counts.values() if (p := count.period())]
+        if periods and self._synchronizer is not None:
+            self._synchronizer.slop = Duration(seconds=min(periods) / 2)
 
     def _complete(self, *messages: Any) -> None:
         self.since = time.monotonic()
+        self._arrivals.append(self.since)
         self.sets += 1
         self._deliver(*messages, self.since)

@@ -13,7 +13,7 @@ from typing import Any
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from depth_models.budget import StageCosts
+from depth_models.budget import MEMORY, StageCosts
 from depth_models.engines import DEVICES, ENGINES, PRECISIONS
 from depth_models.estimators.stereo import SCALES, StereoMatcher
 from depth_models.frames import StereoEstimate, StereoFrame
@@ -83,6 +83,7 @@ class StereoNode(ManagedNode):
             max_disparity=params.max_disparity)
         self.matcher.warm_up(self.scales())
         self.ready_since = time.monotonic()
+        self.idle_since = self.behind_since = float('-inf')  # of the worker; monotonic s
         self.get_logger().info(
             'ready: ' + ', '.join(f'{key} {value}' for key, value in self.matcher.describe().items()))
         self.costs = StageCosts()  # beside the matcher's own
@@ -135,15 +136,19 @@ class StereoNode(ManagedNode):
             room = budget - before - publishing
             scale = self.matcher.scale_for(size, room) if params.allow_downscale else 1.0
             shortfall = self.shortfall(size, scale, room, params)
-        # a coarser answer to every set rather than a better one to some of them
-        deadline = min(messages.arrival + budget, started + (self.inputs.period() or budget)) - publishing
+        deadline = messages.arrival + budget - publishing
+        if messages.arrival < self.idle_since:  # it came while the one before was in work
+            self.behind_since = started
+        if started - self.behind_since < MEMORY and (period := self.inputs.period()) is not None:
+            # a coarser answer to every set rather than a better one to some of them
+            deadline = min(deadline, started + period - publishing)
         estimate = self.matcher.compute(
             frame.left, frame.right, stage=params.stage, deadline=deadline, scale=scale,
             on_stage=partial(self.publish_stage, header, frame)
             if self.outputs.stages_wanted() else None)
         estimated = time.monotonic()
         self.outputs.publish(header, frame, estimate, params)
-        published = time.monotonic()
+        self.idle_since = published = time.monotonic()
         self.costs.add(PUBLISHING, size, published - estimated, published)
         self.costs.add(BEFORE, size, converted - messages.arrival, converted)
         self.health.answer(FrameReport(

@@ -377,6 +377,27 @@ def test_without_downscaling_stage_1_is_what_is_left(start):
     graph.wait(lambda: graph.diagnosed(DiagnosticStatus.WARN, 'breaks the budget; set allow_downscale'))
 
 
+def test_sets_that_come_faster_than_answers_get_coarser_ones_until_they_come_slower(start):
+    # the slowest engine, so that it can fall behind
+    graph = start(engine='torch', latency_budget_ms=10000.0, allow_downscale=False,
+                  listen=('disparity', STATISTICS))
+    left, right = plane(20, width=640, height=480)
+    big = {LEFT: image(left), LEFT_INFO: info(width=640, height=480),
+           RIGHT: image(right), RIGHT_INFO: info(width=640, height=480, right=True)}
+    graph.meet(big)
+
+    def stage_of(report) -> str:
+        return {v.key: v.value for v in report.status[0].values}['stage']
+
+    def one_is_coarser() -> bool:
+        graph.send(big)
+        graph.executor.spin_once(timeout_sec=0.03)
+        return any(stage_of(report) != '4' for report in graph.heard[STATISTICS])
+
+    graph.wait(one_is_coarser, 30)
+    graph.wait(lambda: stage_of(graph.answer(big, STATISTICS)[STATISTICS]) == '4', 30)
+
+
 def test_the_first_set_of_a_new_size_is_dropped_while_engines_get_ready_and_the_next_is_in_time(start):
     graph = start(latency_budget_ms=10000.0, listen=('disparity', STATISTICS))
     left, right = plane(20, width=320, height=160)
