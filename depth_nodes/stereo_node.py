@@ -29,6 +29,7 @@ from depth_nodes.standins import passed_over
 
 TOPICS = {'left/image_rect': Image, 'left/camera_info': CameraInfo,
           'right/image_rect': Image, 'right/camera_info': CameraInfo}
+PLANNED = 0.96  # of the budget; the rest is for what no recent frame has shown
 BEFORE, PUBLISHING = 'before', 'publishing'  # the parts of a frame that are not the matcher's
 
 
@@ -133,10 +134,10 @@ class StereoNode(ManagedNode):
             self.costs.predict(part, size, converted) for part in (BEFORE, PUBLISHING))
         scale, shortfall = 1.0, ''
         if params.stage == 0:  # a stage that is asked for runs, whatever it takes
-            room = budget - before - publishing
+            room = PLANNED * budget - before - publishing
             scale = self.matcher.scale_for(size, room) if params.allow_downscale else 1.0
             shortfall = self.shortfall(size, scale, room, params)
-        deadline = messages.arrival + budget - publishing
+        deadline = messages.arrival + PLANNED * budget - publishing
         if messages.arrival < self.idle_since:  # it came while the one before was in work
             self.behind_since = started
         if started - self.behind_since < MEMORY and (period := self.inputs.period()) is not None:
