@@ -13,6 +13,7 @@ from math import ceil
 
 MEMORY = 1.5  # s: when load has gone, quality must be back within two
 QUANTILE = 0.98  # of what is remembered: at usual frame rates, the worst of it
+SLOWDOWN_QUANTILE = 0.8
 
 
 class RecentCosts:
@@ -26,11 +27,11 @@ class RecentCosts:
     def add(self, part: Hashable, seconds: float, now: float) -> None:
         self._costs.setdefault(part, deque(maxlen=self._keep)).append((now, seconds))
 
-    def high(self, part: Hashable, now: float) -> float | None:
-        """The high quantile of the recent costs [s]; None when there are none."""
+    def high(self, part: Hashable, now: float, quantile: float | None = None) -> float | None:
+        """The high quantile of the recent costs [s], or another one; None when there are none."""
         recent = sorted(cost for when, cost in self._costs.get(part, ())
                         if now - when <= self._memory)
-        return recent[ceil(self._quantile * len(recent)) - 1] if recent else None
+        return recent[ceil((quantile or self._quantile) * len(recent)) - 1] if recent else None
 
 
 class StageCosts:
@@ -58,8 +59,12 @@ class StageCosts:
         return max(a_pixel, default=0.0) * size[0] * size[1]
 
     def _slowdown(self, now: float) -> float:
-        """What load does to what runs: its recent high quantile over the least it ever cost."""
+        """What load does to what runs: its recent costs over the least it ever cost.
+
+        By a lower quantile: the worst of every part, taken together, never happens in one frame, and
+        who expects it never tries a further stage.
+        """
         running = [(high, least) for key, least in self._least.items()
-                   if (high := self._recent.high(key, now)) is not None]
+                   if (high := self._recent.high(key, now, SLOWDOWN_QUANTILE)) is not None]
         idle = sum(least for _, least in running)
         return sum(high for high, _ in running) / idle if idle else 1.0
