@@ -6,11 +6,24 @@ given changes nothing. The node configures and activates itself unless autostart
 """
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessStart
+from launch.events import matches_action
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import LifecycleNode
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
+from lifecycle_msgs.msg import Transition
 
 from depth_nodes.dds_profile import dds_environment, shared_memory_problem
 
@@ -36,6 +49,7 @@ def generate_launch_description():
         argument('engine', '', 'What runs the network.'),
         argument('use_sim_time', '', 'Follow the clock of a simulator or a bag.'),
         argument('autostart', '', 'false: wait for lifecycle transitions from outside.'),
+        argument('manage', 'false', 'With autostart:=false, this launch configures and activates it.'),
         argument('log_level', 'info', 'debug, info, warn, error or fatal.'),
         argument('respawn', 'false', 'Start the node again 2 s after it died.'),
         *fast_dds(),
@@ -62,11 +76,30 @@ def fast_dds():
 def stereo_node(context):
     given = {name: ParameterValue(LaunchConfiguration(name), value_type=kind)
              for name, kind in PARAMETERS.items() if LaunchConfiguration(name).perform(context)}
-    return [LifecycleNode(
+    node = LifecycleNode(
         package='depth_nodes', executable='stereo_node', name='stereo_node',
         namespace=LaunchConfiguration('namespace'),
         parameters=[LaunchConfiguration('params_file'), given],
         remappings=[(topic, LaunchConfiguration(name)) for topic, name in TOPICS.items()],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         respawn=LaunchConfiguration('respawn'), respawn_delay=2.0,
-        output='screen')]
+        output='screen')
+    return [*lifecycle_events(node), node]
+
+
+def lifecycle_events(node):
+    """Say when the node is active; configure and activate it when asked to."""
+    handlers = [OnStateTransition(
+        target_lifecycle_node=node, goal_state='active',
+        entities=[LogInfo(msg='stereo_node is active: it subscribes when somebody listens')])]
+    managed = IfCondition(LaunchConfiguration('manage'))
+
+    def transition(id_):
+        return EmitEvent(condition=managed, event=ChangeState(
+            lifecycle_node_matcher=matches_action(node), transition_id=id_))
+
+    handlers += [
+        OnProcessStart(target_action=node, on_start=[transition(Transition.TRANSITION_CONFIGURE)]),
+        OnStateTransition(target_lifecycle_node=node, start_state='configuring', goal_state='inactive',
+                          entities=[transition(Transition.TRANSITION_ACTIVATE)])]
+    return [RegisterEventHandler(handler) for handler in handlers]

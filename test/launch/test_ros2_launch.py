@@ -69,6 +69,14 @@ def terminal():
         one.close()
 
 
+@pytest.mark.parametrize('arguments', [[], ['autostart:=false', 'manage:=true']])
+def test_it_says_when_the_node_is_active_whoever_activates_it(terminal, arguments):
+    running = terminal(*arguments)
+    running.wait_for('stereo_node is active')
+    running.control_c()
+    assert 'process has finished cleanly' in running.close()
+
+
 def test_control_c_which_reaches_the_node_twice_ends_it_cleanly(terminal):
     running = terminal()
     running.wait_for('active')
