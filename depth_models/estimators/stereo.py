@@ -26,8 +26,9 @@ FINISH, TELL = 'finish', 'intermediate'  # parts beside the stages: to full size
 WARM_UP_SIZE = (480, 640)  # (height, width), when no size was used before
 SIZES_KEPT = 6  # prepared ones; each holds some 10 to 100 MB
 FULL_SIZE = 'anynet'  # what names of cached graphs begin with that are of a camera's size
-# going back to a larger scale needs this much room, or the node would swing between two
-ROOM_TO_GROW = 1.2
+# to go back to a larger scale, or a stage further than the last pair went, it must fit with room, or
+# the node would swing between two; less of it for a stage, which is cheap to be wrong about
+ROOM_TO_GROW, ROOM_FOR_STAGE = 1.2, 1.1
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class StereoMatcher:
         self._network = network.eval()
         self._clock = clock
         self._prepared: OrderedDict[tuple[int, int, int], _Prepared] = OrderedDict()
-        self._scale = 1.0  # of the last pair
+        self._scale, self._reached = 1.0, STAGES  # of the last pair
 
     @classmethod
     def from_pretrained(cls, name_or_path: str = 'anynet', **options: Any) -> 'StereoMatcher':
@@ -201,13 +202,15 @@ class StereoMatcher:
             if on_stage is not None:
                 on_stage(estimate(reached, maps))
                 took(TELL, TELL)
+        self._reached = reached
         return estimate(reached, maps)
 
     def _fits(self, stage: int, grid: tuple[int, int], deadline: float, *, tells: bool) -> bool:
         """Whether `stage`, the end, and telling of the stage before it make the deadline."""
         now = self._clock()
         parts = [stage, FINISH, *([FINISH, TELL] if tells else [])]
-        return now + sum(self.costs.predict(part, grid, now) for part in parts) <= deadline
+        needed = sum(self.costs.predict(part, grid, now) for part in parts)
+        return now + needed * (ROOM_FOR_STAGE if stage > self._reached else 1.0) <= deadline
 
     def _key(self, size: tuple[int, int], scale: float) -> tuple[int, int, int]:
         """What a model is compiled for: height, width, searched range, all multiples of 16 px."""
