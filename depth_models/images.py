@@ -1,4 +1,4 @@
-"""Images between the outside (uint8, HWC) and networks (float, BCHW sizes), and maps in colour."""
+"""Images on their way to the networks and back, and maps in colour."""
 
 import cv2
 import numpy as np

@@ -14,7 +14,7 @@ from depth_models.networks.graph import Graph
 
 @cache
 def has_bf16(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool:
-    """Whether the processor computes with bf16 itself; OpenVINO offers to imitate it, slowly."""
+    """Whether the processor computes with bf16 itself; OpenVINO offers it elsewhere too."""
     try:
         flags = cpuinfo.read_text().split()
     except OSError:

@@ -24,7 +24,7 @@ from depth_models.networks.anynet_graphs import IMAGES, LEFT, stage_graphs
 SCALES = (1.0, 0.5, 0.25)  # of the images, when not even stage 1 fits the budget at full size
 FINISH, TELL = 'finish', 'intermediate'  # parts beside the stages: to full size; `on_stage`
 WARM_UP_SIZE = (480, 640)  # (height, width), when no size was used before
-SIZES_KEPT = 6  # prepared ones; each holds some 10 to 100 MB
+SIZES_KEPT = 6  # prepared ones: two cameras' sizes at all scales
 FULL_SIZE = 'anynet'  # what names of cached graphs begin with that are of a camera's size
 # to go back to a larger scale, or a stage further than the last pair went, it must fit with room, or
 # the node would swing between two; less of it for a stage, which is cheap to be wrong about
@@ -262,6 +262,6 @@ def _at_full_size(values: Map, grid: tuple[int, int], inner: tuple[int, int],
 
 
 def _sigmoid(logit: Map) -> Map:
-    exponential: Map = np.asarray(cv2.exp(-logit))  # NumPy's takes four times as long
+    exponential: Map = np.asarray(cv2.exp(-logit))  # NumPy's takes twice as long
     exponential += 1
     return np.reciprocal(exponential, out=exponential)
