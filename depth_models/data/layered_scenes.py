@@ -6,7 +6,6 @@ Stereo pairs with exact disparity: textured surfaces in front of each other, see
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,22 +14,13 @@ from numpy.typing import NDArray
 from depth_models.data import camera_effects
 from depth_models.data.looks import draw_looks, paint
 from depth_models.data.outlines import cut_out
+from depth_models.data.samples import StereoSample
 from depth_models.data.surfaces import Bump, Surface, nearest_surfaces, seen_by_both
 
 Map = NDArray[Any]  # float32
 
 LEAST_DISPARITY = 0.3  # px: no surface is farther than this disparity
 STEEPEST = 0.45  # px of disparity per px: beyond it a plane is seen nearly edge-on by one camera
-
-
-@dataclass(frozen=True)
-class StereoSample:
-    """A rectified pair and what is true of it, on the grid of the left image."""
-
-    left: NDArray[np.uint8]  # [H,W,3] RGB
-    right: NDArray[np.uint8]  # [H,W,3] RGB
-    disparity: Map  # [H,W] left column - right column [px], known everywhere, also where occluded
-    visible: NDArray[np.bool_]  # [H,W] the right camera sees it too
 
 
 def render_stereo(rng: np.random.Generator, size: tuple[int, int], max_disparity: float = 192.0
