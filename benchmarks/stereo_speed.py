@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import machine
 from depth_models.engines import choose
-from depth_models.estimators.stereo import StereoMatcher, load_anynet
+from depth_models.estimators.stereo import StereoMatcher, load_network
 from depth_models.evaluation.classical import block_matcher, semi_global_matcher
 from depth_models.networks.anynet import STAGES
 
@@ -90,7 +90,7 @@ def measure(size: tuple[int, int], turns: int, threads: int) -> dict[str, float]
 
 def engines(threads: int) -> dict[str, StereoMatcher]:
     """A matcher for each engine that is installed; 'auto' is the one that users get."""
-    network = load_anynet('anynet')
+    network = load_network('anynet')
     print(f'auto is {choose()[0].name}: {choose()[1]}')
     made = {'auto': StereoMatcher(network, num_threads=threads)}
     for name, precision in (('torch', 'fp32'), ('openvino', 'fp32'), ('openvino', 'bf16'),
@@ -123,7 +123,7 @@ def arithmetic(size: tuple[int, int]) -> int:
     padded = [-(-n // 16) * 16 for n in size]
     image = torch.zeros(1, *padded, 3)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        load_anynet('anynet').eval()(image, image, SEARCHED)
+        load_network('anynet').eval()(image, image, SEARCHED)
     return counter.get_total_flops()
 
 

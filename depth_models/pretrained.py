@@ -24,6 +24,7 @@ class Weights(NamedTuple):
     """The content of one file."""
 
     path: Path
+    network: str  # the kind that it is of: 'anynet'
     tensors: dict[str, torch.Tensor]
     config: dict[str, Any]  # arguments of the network's config dataclass
     notes: dict[str, str]  # what made the file: command, data, steps
@@ -43,8 +44,8 @@ def find(name_or_path: str) -> Path:
     return path
 
 
-def read(name_or_path: str, network: str) -> Weights:
-    """Read a file made for `network` ('anynet').
+def read(name_or_path: str, *networks: str) -> Weights:
+    """Read a file made for one of `networks` ('anynet').
 
     Raises FileNotFoundError, or ValueError naming the file when it is truncated, damaged, made for
     another network, or a shipped file whose content is not the one that was shipped.
@@ -59,9 +60,10 @@ def read(name_or_path: str, network: str) -> Weights:
     except SafetensorError as error:
         raise ValueError(f'{path} is truncated, damaged or no safetensors file: {error}') from error
     found = metadata.pop('network', None)
-    if found != network:
-        raise ValueError(f'{path} holds weights of {found or "an unnamed network"}, not {network}')
-    return Weights(path, tensors, json.loads(metadata.pop('config', '{}')), metadata)
+    if found not in networks:
+        raise ValueError(f'{path} holds weights of {found or "an unnamed network"}, '
+                         f'not {" or ".join(networks)}')
+    return Weights(path, found, tensors, json.loads(metadata.pop('config', '{}')), metadata)
 
 
 def load_into(module: torch.nn.Module, weights: Weights) -> None:

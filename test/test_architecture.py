@@ -39,7 +39,7 @@ def test_the_library_knows_nothing_of_ros_nor_of_the_nodes(path):
     assert not names & (ROS | {'depth_nodes'})
 
 
-OFFLINE = ('depth_models/training', 'depth_models/evaluation', 'depth_models/data')
+OFFLINE = ('depth_models/training', 'depth_models/evaluation', 'depth_models/data', 'depth_models/cli')
 
 
 @pytest.mark.parametrize('path', [p for p in files('depth_models') if not p.startswith(OFFLINE)])

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from depth_models.data.image_files import decode
 from depth_models.frames import Camera, Map, StereoCamera
 
 KITTI_SCALE = 256.0  # steps a px of disparity, or a m of depth
@@ -41,9 +42,29 @@ def read_pfm(path: Path | str) -> NDArray[np.float32]:
         raise ValueError(
             f'{path}: {width}x{height} px need {needed} bytes, the file has {len(body)}')
     values = np.frombuffer(body, '<f4' if scale < 0 else '>f4').astype(np.float32)
+    if _is_swapped(values):
+        raise ValueError(f'{path}: its byte order is not the {"little" if scale < 0 else "big"}-endian '
+                         f'one that the scale {scale:g} in its header says, its first value would be '
+                         f'{values[0]:g}')
     values[~np.isfinite(values)] = np.nan
     shape = (height, width, 3) if channels == 3 else (height, width)
     return np.ascontiguousarray(values.reshape(shape)[::-1])
+
+
+def _is_swapped(values: NDArray[np.float32]) -> bool:
+    """Whether the values make sense in the other byte order only.
+
+    Swapped bytes put the lowest bits of the fraction where the exponent is, so that most values
+    leave the range of anything measured in px or m.
+    """
+    some = values[::max(values.size // 4096, 1)]
+    return _absurd_share(some) > 0.5 and _absurd_share(some.byteswap()) < 0.1
+
+
+def _absurd_share(values: NDArray[np.float32]) -> float:
+    with np.errstate(invalid='ignore'):  # NaN is not absurd: it stands for unknown
+        sizes = np.abs(values)
+        return float(np.mean((sizes > 1e6) & (sizes < np.inf) | (sizes > 0) & (sizes < 1e-6)))
 
 
 def write_pfm(path: Path | str, image: NDArray[Any], little_endian: bool = True) -> None:
@@ -140,31 +161,40 @@ def _matrix(path: Path | str, entries: dict[str, str], name: str) -> NDArray[np.
         raise ValueError(f'{path}: {name} is not a 3x3 matrix: {text}') from None
 
 
-def _read_kitti(path: Path | str) -> Map:
-    steps = _read_png(path, np.uint16)
-    return np.where(steps == 0, np.nan, steps / np.float32(KITTI_SCALE)).astype(np.float32)
-
-
-def _write_kitti(path: Path | str, values: Map, unit: str) -> None:
+def kitti_steps(values: Map, name: str, unit: str) -> NDArray[np.uint16]:
+    """A map [px or m] as KITTI keeps it, uint16 of 1/256, 0 where unknown; name: for errors."""
     known = np.isfinite(values)
     if values.ndim != 2 or values.size == 0:
-        raise ValueError(f'{path}: a map [H,W] is needed, got {list(values.shape)}')
+        raise ValueError(f'{name}: a map [H,W] is needed, got {list(values.shape)}')
     if np.any(values[known] < 0) or np.any(values[known] > KITTI_LARGEST):
-        raise ValueError(f'{path}: this format holds 0 to {KITTI_LARGEST:.3f} {unit}, got '
+        raise ValueError(f'{name}: this format holds 0 to {KITTI_LARGEST:.3f} {unit}, got '
                          f'{values[known].min():g} to {values[known].max():g} {unit}')
     # 0 means unknown: what is known and rounds to it keeps the smallest step
     steps = np.maximum(np.rint(np.where(known, values, 0) * KITTI_SCALE), 1) * known
-    if not cv2.imwrite(str(path), steps.astype(np.uint16)):
+    return steps.astype(np.uint16)
+
+
+def from_kitti_steps(steps: NDArray[Any]) -> Map:
+    """The map [px or m] of KITTI's uint16 steps."""
+    values = steps.astype(np.float32)
+    values *= np.float32(1 / KITTI_SCALE)
+    values[steps == 0] = np.nan
+    return values
+
+
+def _read_kitti(path: Path | str) -> Map:
+    return from_kitti_steps(_read_png(path, np.uint16))
+
+
+def _write_kitti(path: Path | str, values: Map, unit: str) -> None:
+    if not cv2.imwrite(str(path), kitti_steps(values, str(path), unit)):
         raise OSError(f'{path}: could not be written')
 
 
 def _read_png(path: Path | str, kind: type[np.generic]) -> NDArray[Any]:
     """A grey PNG of exactly this sample type."""
-    image = cv2.imdecode(np.frombuffer(Path(path).read_bytes() or b'\0', np.uint8),
-                         cv2.IMREAD_UNCHANGED)
+    image = decode(path)
     bits = 8 * np.dtype(kind).itemsize
-    if image is None:
-        raise ValueError(f'{path}: not an image that can be decoded')
     if image.ndim != 2 or image.dtype != kind:
         channels = 1 if image.ndim == 2 else image.shape[2]
         raise ValueError(f'{path}: a grey {bits}-bit PNG is needed, got {channels} channel(s) of '

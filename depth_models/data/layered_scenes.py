@@ -69,7 +69,7 @@ def _depth_range(rng: np.random.Generator, max_disparity: float) -> tuple[float,
     far = float(np.exp(rng.uniform(np.log(0.5), np.log(45.0))))
     span = float(np.exp(rng.uniform(np.log(6.0), np.log(90.0))))
     if rng.random() < 0.15:  # a camera close to something, or a large image
-        span = rng.uniform(60.0, max_disparity)
+        span = rng.uniform(min(60.0, 0.5 * max_disparity), max_disparity)
     near = min(far + span, max_disparity - 1.0)
     return min(far, 0.5 * near), near
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from depth_models import pretrained
 from depth_models.budget import StageCosts
@@ -18,14 +19,13 @@ from depth_models.engines import Model, choose
 from depth_models.engines.export import exported, recently_used
 from depth_models.frames import Image, Map, StereoEstimate, StereoFrame
 from depth_models.images import shift_columns, to_rgb
-from depth_models.networks.anynet import COARSEST, STAGES, AnyNet, AnyNetConfig
-from depth_models.networks.anynet_graphs import IMAGES, LEFT, stage_graphs
+from depth_models.networks.anynet_graphs import IMAGES, LEFT
+from depth_models.networks.stereo_networks import KINDS, STAGES, config_from, kind_of
 
 SCALES = (1.0, 0.5, 0.25)  # of the images, when not even stage 1 fits the budget at full size
 FINISH, TELL = 'finish', 'intermediate'  # parts beside the stages: to full size; `on_stage`
 WARM_UP_SIZE = (480, 640)  # (height, width), when no size was used before
 SIZES_KEPT = 6  # prepared ones: two cameras' sizes at all scales
-FULL_SIZE = 'anynet'  # what names of cached graphs begin with that are of a camera's size
 # to go back to a larger scale, or a stage further than the last pair went, it must fit with room, or
 # the node would swing between two; less of it for a stage, which is cheap to be wrong about
 ROOM_TO_GROW, ROOM_FOR_STAGE = 1.2, 1.1
@@ -51,10 +51,13 @@ class StereoMatcher:
     Not safe for use by several threads at once: give each its own.
     """
 
-    def __init__(self, network: AnyNet, *, min_disparity: int = 0, max_disparity: int = 192,
+    def __init__(self, network: nn.Module, *, min_disparity: int = 0, max_disparity: int = 192,
                  engine: str = 'auto', precision: str = 'auto', device: str = 'auto',
                  num_threads: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
-        """min_disparity, max_disparity: px, the range searched; its length is rounded up to 16 px.
+        """network: one of `depth_models.networks.stereo_networks`.
+
+        min_disparity, max_disparity: px, the range searched; its length is rounded up to a multiple
+        of 16 px, of 32 px for the wide network.
 
         min_disparity is negative for cameras that converge. engine, precision, device,
         num_threads: see `depth_models.engines.choose`. clock: monotonic seconds.
@@ -62,8 +65,10 @@ class StereoMatcher:
         if max_disparity <= min_disparity:
             raise ValueError(f'max_disparity must be above min_disparity, '
                              f'got {max_disparity} and {min_disparity} px')
+        self._kind = kind_of(network)
+        self._multiple = KINDS[self._kind].multiple  # px
         self.min_disparity = min_disparity
-        self.searched = _rounded_up(max_disparity - min_disparity)  # px
+        self.searched = _rounded_up(max_disparity - min_disparity, self._multiple)  # px
         self.costs = StageCosts()
         self._engine, self._why = choose(
             engine, device=device, precision=precision, num_threads=num_threads)
@@ -78,12 +83,12 @@ class StereoMatcher:
 
         options: as of the constructor. Raises FileNotFoundError or ValueError, in one sentence.
         """
-        return cls(load_anynet(name_or_path), **options)
+        return cls(load_network(name_or_path), **options)
 
     def describe(self) -> dict[str, str]:
         """What runs, for people: engine and why this one, device, precision, searched range."""
         engine = self._engine
-        return {'model': 'anynet', 'engine': f'{engine.name} {engine.version} ({self._why})',
+        return {'model': self._kind, 'engine': f'{engine.name} {engine.version} ({self._why})',
                 'device': engine.device, 'precision': engine.precision,
                 'searched_px': f'{self.min_disparity}..{self.max_disparity}'}
 
@@ -94,7 +99,7 @@ class StereoMatcher:
 
     def warm_up(self, scales: Sequence[float] = (1.0,)) -> None:
         """Get ready for the size that was used last on this computer, or for a usual one."""
-        sizes = [name.split('-')[1].split('x') for name in recently_used(f'{FULL_SIZE}-')]
+        sizes = [name.split('-')[1].split('x') for name in recently_used(f'{self._kind}-')]
         width, height = map(int, sizes[0]) if sizes else WARM_UP_SIZE[::-1]
         self.make_ready((height, width), scales)
 
@@ -117,10 +122,11 @@ class StereoMatcher:
         key = self._key(size, scale)
         height, width, searched = key
         images = np.full((2, height, width, 3), 127, np.uint8)
-        graphs = stage_graphs(self._network, searched)
+        graphs = KINDS[self._kind].graphs(self._network, searched)
         files = exported(
             graphs, {IMAGES: torch.from_numpy(images), LEFT: torch.from_numpy(images[:1])},
-            f'{FULL_SIZE if scale == 1 else "anynet_part"}-{width}x{height}-{searched}-'
+            # graphs of a camera's full size have the plain name: see `warm_up`
+            f'{self._kind}{"" if scale == 1 else "_part"}-{width}x{height}-{searched}-'
             f'{self._engine.name}-{self._engine.version}',
         ) if self._engine.needs_onnx else [b''] * STAGES
         prepared = _Prepared(Model(self._engine, graphs, files), images)
@@ -213,26 +219,28 @@ class StereoMatcher:
         return now + needed * (ROOM_FOR_STAGE if stage > self._reached else 1.0) <= deadline
 
     def _key(self, size: tuple[int, int], scale: float) -> tuple[int, int, int]:
-        """What a model is compiled for: height, width, searched range, all multiples of 16 px."""
+        """What a model is compiled for: height, width, searched range, multiples of what the net asks."""
         height, width = _scaled(size, scale)
-        return _rounded_up(height), _rounded_up(width), _rounded_up(self.searched * scale)
+        return tuple(_rounded_up(length, self._multiple) for length in (
+            height, width, self.searched * scale))
 
 
-def load_anynet(name_or_path: str) -> AnyNet:
-    """AnyNet with shipped weights or those of a file. Raises FileNotFoundError or ValueError."""
-    weights = pretrained.read(name_or_path, 'anynet')
+def load_network(name_or_path: str) -> nn.Module:
+    """A stereo network with shipped weights ('anynet', 'anynet_wide') or those of a file.
+
+    Raises FileNotFoundError or ValueError.
+    """
+    weights = pretrained.read(name_or_path, *KINDS)
     try:
-        options: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
-                                   for key, value in weights.config.items()}
-        network = AnyNet(AnyNetConfig(**options))
+        network = KINDS[weights.network].network(config_from(weights.network, weights.config))
     except (TypeError, ValueError) as error:
         raise ValueError(f'{weights.path} has an unusable configuration: {error}') from error
     pretrained.load_into(network, weights)
     return network
 
 
-def _rounded_up(pixels: float) -> int:
-    return COARSEST * math.ceil(pixels / COARSEST)
+def _rounded_up(pixels: float, multiple: int) -> int:
+    return multiple * math.ceil(pixels / multiple)
 
 
 def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -1,9 +1,10 @@
 """
 OpenCV's stereo matchers with one stated setting each: what a learned one has to beat.
 
-Block 5 (BM: 15), P1 = 8 * 3 * 25, P2 = 32 * 3 * 25, uniqueness 10, speckle window 100 px of range
-2, left-right check 1 px. They answer in sixteenths of a px and leave holes, among them the first
-`max_disparity` columns, where OpenCV does not search; `fill_holes` closes them.
+Block 5 (BM: 11), P1 = 8 * 3 * 25, P2 = 32 * 3 * 25, uniqueness 10, speckle window 100 px of range
+2, left-right check 1 px. SGBM gets colours: on real pairs it is the better for it, where BM takes
+grey only. They answer in sixteenths of a px and leave holes, among them the first `max_disparity`
+columns, where OpenCV does not search; `fill_holes` closes them.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import numpy as np
 from depth_models.frames import Image, Map
 from depth_models.images import to_rgb
 
-BLOCK = 5
+BLOCK, BM_BLOCK = 5, 11  # px; of 9, 11, 15 and 21, BM has the fewest pixels off by over 1 px with 11
 STEPS = 16.0  # a px, of OpenCV's fixed point disparities
 
 
@@ -37,30 +38,24 @@ def semi_global_matching_3_way(left: Image, right: Image, max_disparity: int) ->
 
 
 MATCHERS: dict[str, Callable[[Image, Image, int], Map]] = {
-    'BM': block_matching, 'SGBM': semi_global_matching, 'SGBM 3-way': semi_global_matching_3_way}
+    'bm': block_matching, 'sgbm': semi_global_matching, 'sgbm_3way': semi_global_matching_3_way}
 
 
 def fill_holes(disparity: Map) -> Map:
     """
     Every hole gets the lower of its nearest known neighbours to the left and right on its row.
 
-    The lower one because a hole is mostly background that something nearer hides. A row without any
-    known pixel stays unknown.
+    The lower one because a hole is mostly background that something nearer hides; at the borders
+    there is one neighbour only. Rows without any known pixel get the same from the rows above and
+    below them. As KITTI's devkit does (interpolateBackground), but for empty rows between others,
+    which it leaves open. A map without any known pixel stays unknown.
     """
-    height, width = disparity.shape
-    columns = np.broadcast_to(np.arange(width), (height, width))
-    known = np.isfinite(disparity)
-    before = np.maximum.accumulate(np.where(known, columns, -1), axis=1)
-    after = np.minimum.accumulate(np.where(known, columns, width)[:, ::-1], axis=1)[:, ::-1]
-    rows = np.arange(height)[:, None]
-    from_left = np.where(before >= 0, disparity[rows, np.maximum(before, 0)], np.nan)
-    from_right = np.where(after < width, disparity[rows, np.minimum(after, width - 1)], np.nan)
-    return np.fmin(from_left, from_right)
+    return _fill_rows(_fill_rows(disparity).T).T
 
 
 def block_matcher(max_disparity: int) -> Any:
     """OpenCV's object; its `compute` takes grey images."""
-    matcher = cv2.StereoBM.create(_searched(max_disparity), 15)
+    matcher = cv2.StereoBM.create(_searched(max_disparity), BM_BLOCK)
     matcher.setUniquenessRatio(10)
     matcher.setSpeckleWindowSize(100)
     matcher.setSpeckleRange(2)
@@ -75,6 +70,18 @@ def semi_global_matcher(max_disparity: int, mode: int = cv2.STEREO_SGBM_MODE_SGB
         disp12MaxDiff=1, uniquenessRatio=10, speckleWindowSize=100, speckleRange=2, mode=mode)
 
 
+def _fill_rows(disparity: Map) -> Map:
+    height, width = disparity.shape
+    columns = np.broadcast_to(np.arange(width), (height, width))
+    known = np.isfinite(disparity)
+    before = np.maximum.accumulate(np.where(known, columns, -1), axis=1)
+    after = np.minimum.accumulate(np.where(known, columns, width)[:, ::-1], axis=1)[:, ::-1]
+    rows = np.arange(height)[:, None]
+    from_left = np.where(before >= 0, disparity[rows, np.maximum(before, 0)], np.nan)
+    from_right = np.where(after < width, disparity[rows, np.minimum(after, width - 1)], np.nan)
+    return np.fmin(from_left, from_right)
+
+
 def _searched(max_disparity: int) -> int:
     """OpenCV searches a multiple of 16 px."""
     if max_disparity < 1:
@@ -83,5 +90,9 @@ def _searched(max_disparity: int) -> int:
 
 
 def _match(matcher: Any, left: Any, right: Any) -> Map:
-    steps = matcher.compute(left, right)
+    try:
+        steps = matcher.compute(left, right)
+    except cv2.error as error:  # for instance, images smaller than a block
+        raise ValueError(f'OpenCV cannot match pairs of {left.shape[1]}x{left.shape[0]} px: '
+                         f'{error.err}') from error
     return np.where(steps < 0, np.nan, steps / np.float32(STEPS)).astype(np.float32)

@@ -56,12 +56,26 @@ def sparsification(*, error: ArrayLike, confidence: ArrayLike, valid: ArrayLike,
     error, confidence = _known_pairs(error, confidence, valid)
     if error.size == 0:
         return np.full(steps, np.nan)
-    # ties share their mean, or an estimator of constant confidence could be lucky or not
-    _, group, size = np.unique(-confidence, return_inverse=True, return_counts=True)
-    shared = (np.bincount(group, weights=error) / size)
-    sorted_errors = np.repeat(shared, size)  # surest first
-    kept = np.maximum(np.rint(error.size * (1 - np.arange(steps) / steps)).astype(int), 1)
-    return np.cumsum(sorted_errors)[kept - 1] / kept
+    return _mean_of_surest(error, confidence, 1 - np.arange(steps) / steps)
+
+
+def mean_of_surest(*, error: ArrayLike, confidence: ArrayLike, valid: ArrayLike, share: float
+                   ) -> float:
+    """
+    The mean error of the most confident `share`, 0..1, of the pixels: a point of `sparsification`.
+
+    error may be any figure of a pixel: with `error > 2` the result is bad-2 of the surest pixels.
+    """
+    error, confidence = _known_pairs(error, confidence, valid)
+    if error.size == 0:
+        return float('nan')
+    return float(_mean_of_surest(error, confidence, np.array([share]))[0])
+
+
+def auc(*, error: ArrayLike, confidence: ArrayLike, valid: ArrayLike, steps: int = 100) -> float:
+    """Area under the sparsification curve: its mean, in the unit of the error."""
+    return float(np.mean(sparsification(error=error, confidence=confidence, valid=valid,
+                                        steps=steps)))
 
 
 def ause(*, error: ArrayLike, confidence: ArrayLike, valid: ArrayLike, steps: int = 100) -> float:
@@ -72,11 +86,10 @@ def ause(*, error: ArrayLike, confidence: ArrayLike, valid: ArrayLike, steps: in
     oracle that removes the largest errors first. In the unit of the error, not normalized by the
     error of the full map.
     """
-    known, _, _ = _checked(error, confidence, valid)
-    ours = sparsification(error=error, confidence=confidence, valid=valid, steps=steps)
-    usable = np.asarray(valid) & np.isfinite(np.asarray(confidence))
-    oracle = sparsification(error=error, confidence=-known, valid=usable, steps=steps)
-    return float(np.mean(ours - oracle))
+    error, confidence = _known_pairs(error, confidence, valid)
+    every = np.ones(error.shape, np.bool_)
+    return (auc(error=error, confidence=confidence, valid=every, steps=steps)
+            - auc(error=error, confidence=-error, valid=every, steps=steps))
 
 
 def calibration_error(*, correct: ArrayLike, confidence: ArrayLike, valid: ArrayLike,
@@ -125,6 +138,18 @@ def _errors(estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> tuple[V
     """Absolute errors and targets of the pixels that count."""
     found, truth = _known_pairs(estimate, target, valid)
     return np.abs(found - truth), truth
+
+
+def _mean_of_surest(error: Values, confidence: Values, shares: Values) -> Values:
+    """The mean error of the most confident shares, of at least one pixel each."""
+    order = np.argsort(-confidence)
+    error, confidence = error[order], confidence[order]
+    # ties share their mean, or an estimator of constant confidence could be lucky or not
+    starts = np.flatnonzero(np.append(True, np.diff(confidence) != 0))
+    sizes = np.diff(np.append(starts, error.size))
+    total = np.cumsum(np.repeat(np.add.reduceat(error, starts) / sizes, sizes))
+    kept = np.maximum(np.rint(error.size * shares).astype(int), 1)
+    return total[kept - 1] / kept
 
 
 def _mean(values: NDArray) -> float:

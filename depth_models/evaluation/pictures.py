@@ -91,6 +91,17 @@ def error_panel(*, estimate: Map, target: Map, title: str = 'error') -> Panel:
     return Panel(title, picture, Bar(_ERROR_COLOURS, ticks))
 
 
+def thickened(values: Map) -> Map:
+    """A map of lone points (under half of it known, as by a LiDAR) with each grown to 3x3 px."""
+    if np.isfinite(values).mean() > 0.5:
+        return values
+    grown, (height, width) = values, values.shape
+    around = np.pad(values, 1, constant_values=np.nan)
+    for row, column in ((1, 0), (1, 2), (0, 1), (2, 1), (0, 0), (0, 2), (2, 0), (2, 2)):
+        grown = np.where(np.isfinite(grown), grown, around[row:row + height, column:column + width])
+    return grown
+
+
 def cloud_panel(points: NDArray[np.floating], image: Image, *, size: tuple[int, int] | None = None,
                 raised: float = 20.0, turned: float = -10.0, title: str = 'point cloud') -> Panel:
     """
@@ -140,11 +151,14 @@ def sheet(title: str, panels: list[Panel], *, columns: int = 3, panel_width: int
     if not panels:
         raise ValueError('a sheet needs at least one panel')
     columns = min(columns, len(panels))
-    cells = [_cell(panel, panel_width) for panel in panels]
+    # room for bars in the columns that have one
+    with_bars = {index % columns for index, panel in enumerate(panels) if panel.bar is not None}
+    cells = [_cell(panel, panel_width, 92 if index % columns in with_bars else 0)
+             for index, panel in enumerate(panels)]
     rows = []
     for start in range(0, len(cells), columns):
         row = cells[start:start + columns]
-        row += [_blank(row[0].shape[0], row[0].shape[1])] * (columns - len(row))
+        row += [_blank(1, cell.shape[1]) for cell in cells[len(row):columns]]
         tallest = max(cell.shape[0] for cell in row)
         rows.append(np.hstack([_below(cell, tallest) for cell in row]))
     width = rows[0].shape[1]
@@ -178,13 +192,13 @@ def _pixel_width(points: NDArray[np.floating]) -> float:
     return float(np.median(step)) if step.size else 0.0
 
 
-def _cell(panel: Panel, width: int) -> Image:
-    """Title, picture and bar of a panel, with a margin around them."""
+def _cell(panel: Panel, width: int, beside: int) -> Image:
+    """Title, picture and bar of a panel, with a margin around them; beside: room for the bar [px]."""
     height = max(round(panel.picture.shape[0] * width / panel.picture.shape[1]), 1)
     shrinks = width < panel.picture.shape[1]
     picture = cv2.resize(panel.picture, (width, height),
                          interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST)
-    cell = _blank(height + 46, width + 36 + 92)
+    cell = _blank(height + 46, width + 36 + beside)
     _write(cell, panel.title, (18, 24), 0.62, INK, 1, width)
     cell[34:34 + height, 18:18 + width] = picture
     if panel.bar is not None:

@@ -1,184 +1,213 @@
 """
-Accuracy on a folder of pairs: `python -m depth_models.evaluation.stereo --pairs DIR`.
-
-DIR/<name>/ holds im0.png (left), im1.png (right) and disp0.pfm (left disparity in px, inf unknown).
-The pretrained matcher is judged at every stage, OpenCV's matchers beside it with holes filled. All
-known pixels count, occluded ones too; shares are in percent.
+`depth-nodes evaluate stereo`: how right AnyNet is on pairs with ground truth, stage by stage, beside
+OpenCV's matchers; as a table, as JSON and as a sheet of pictures.
 """
 
 import argparse
+import hashlib
 import json
+import shlex
+import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
-from depth_models.data.formats import read_pfm
+from depth_models import pretrained
+from depth_models.data.samples import StereoSample
+from depth_models.data.stereo_datasets import LAYOUTS, open_stereo_dataset
 from depth_models.engines import ENGINES, PRECISIONS
-from depth_models.evaluation import classical, metrics
-from depth_models.frames import Image, Map
+from depth_models.evaluation import classical, pictures, stereo_report
+from depth_models.evaluation.stereo_figures import UNITS, Answer, Figures, judge, mean
 
-FIGURES = ('epe', 'bad1', 'bad2', 'd1', 'density', 'ause', 'ece')
-HEADINGS = ('EPE px', 'bad-1 %', 'bad-2 %', 'D1 %', 'density', 'AUSE px', 'ECE')
-PERCENT = ('bad1', 'bad2', 'd1')
+STAGES = (1, 2, 3, 4)
+SEARCHED = 192  # px: what AnyNet searches where the truth does not reach farther
+PEER = 'sgbm'  # beside ours on the sheet
 
+DESCRIPTION = f"""\
+Judge AnyNet, stage by stage, and OpenCV's matchers on rectified pairs with ground truth.
 
-@dataclass(frozen=True)
-class Pair:
-    """A rectified pair with ground truth."""
+methods: stage1 to stage4; bm, sgbm and sgbm_3way with their holes filled as KITTI's devkit does;
+bm_sparse, sgbm_sparse and sgbm_3way_sparse with holes left open, judged where they answer.
+OpenCV's matchers search a pair's true range, rounded up to 16 px: the best case for them. AnyNet
+searches {SEARCHED} px, or the true range where that is larger.
 
-    name: str
-    left: Image
-    right: Image
-    disparity: Map  # [H,W] px, NaN where unknown
+metrics, and their units in the table and in the JSON:
+""" + '\n'.join(f'  {name:11} {text}' for name, text in UNITS.items() if not name.endswith('_noc')) + """
+  ..._noc     the same of non-occluded pixels, where the data say which: epe, bad, d1, density, ause
 
-    @property
-    def max_disparity(self) -> int:
-        """The range to search [px]: over the largest true disparity, a multiple of 16, or 32."""
-        return max((int(np.nanmax(self.disparity)) // 16 + 1) * 16, 32)
+The JSON: {"pairs": {name: {method: {metric: value}}}, "mean": {method: {metric: value}},
+"units": {metric: text}, "about": {...}}, null where a metric does not apply. A mean is over the
+pairs where it does, each counting the same."""
 
-
-@dataclass(frozen=True)
-class Figures:
-    """How well one matcher did on one pair, or on average. px, shares 0..1; NaN: does not apply."""
-
-    epe: float
-    bad1: float
-    bad2: float
-    d1: float
-    density: float  # before any hole was filled
-    ause: float  # px
-    ece: float  # of the confidence as a probability of not being a D1 outlier
-    seconds: float  # one run on this machine, for orientation only
+Result = TypeVar('Result')
 
 
-Answer = tuple[Map, Map | None]  # disparity, confidence
-Matcher = Callable[[Pair], Answer]
-
-
-def read_pairs(folder: Path) -> Iterator[Pair]:
-    """All pairs of a folder, by name. ValueError where there is none or one has two sizes."""
-    folders = sorted(path.parent for path in folder.glob('*/disp0.pfm'))
-    if not folders:
-        raise ValueError(f'{folder}: no pair here; expected <name>/im0.png, im1.png and disp0.pfm')
-    for path in folders:
-        left, right = (_read_rgb(path / name) for name in ('im0.png', 'im1.png'))
-        disparity = read_pfm(path / 'disp0.pfm')
-        if not left.shape[:2] == right.shape[:2] == disparity.shape:
-            raise ValueError(f'{path}: sizes differ: im0 {left.shape[:2]}, im1 {right.shape[:2]}, '
-                             f'disp0 {disparity.shape}')
-        yield Pair(path.name, left, right, disparity)
-
-
-def judge(pair: Pair, matcher: Matcher) -> Figures:
-    """The figures of one matcher on one pair; its holes are filled before errors are taken."""
-    started = time.perf_counter()
-    disparity, confidence = matcher(pair)
-    seconds = time.perf_counter() - started
-    valid = np.isfinite(pair.disparity)
-    density = metrics.density(estimate=disparity, target=pair.disparity, valid=valid)
-    case = {'estimate': classical.fill_holes(disparity), 'target': pair.disparity, 'valid': valid}
-    ause = ece = float('nan')
-    if confidence is not None:
-        error = np.abs(disparity - pair.disparity)
-        correct = ~((error > 3) & (error > 0.05 * np.abs(pair.disparity)))
-        known = valid & np.isfinite(error)
-        ause = metrics.ause(error=error, confidence=confidence, valid=known)
-        ece = metrics.calibration_error(correct=correct, confidence=confidence, valid=known)
-    return Figures(metrics.epe(**case), metrics.bad(**case, threshold=1.0),
-                   metrics.bad(**case, threshold=2.0), metrics.d1(**case), density, ause, ece,
-                   seconds)
-
-
-def mean(figures: list[Figures]) -> Figures:
-    """Over the pairs, every pair counting the same."""
-    rows = [asdict(one) for one in figures]
-    return Figures(**{name: float(np.mean([row[name] for row in rows])) for name in rows[0]})
-
-
-def matchers(weights: str, stages: list[int], **options: str) -> dict[str, Matcher]:
-    """By name: the pretrained matcher, once for every stage, and OpenCV's. No stage: OpenCV's.
-
-    options: of the StereoMatcher, for instance its engine.
-    """
-    found: dict[str, Matcher] = {}
-    if stages:
-        from depth_models.estimators.stereo import StereoMatcher  # loads torch
-
-        matcher: dict[int, StereoMatcher] = {}  # by range: it is fixed when a matcher is made
-
-        def stage_matcher(stage: int) -> Matcher:
-            def match(pair: Pair) -> Answer:
-                searched = max(pair.max_disparity, 192)
-                if searched not in matcher:
-                    matcher[searched] = StereoMatcher.from_pretrained(
-                        weights, max_disparity=searched, **options)
-                estimate = matcher[searched].compute(pair.left, pair.right, stage=stage)
-                return estimate.disparity, estimate.confidence
-            return match
-
-        for stage in stages:
-            found[f'stage {stage}'] = stage_matcher(stage)
-
-    def classical_matcher(name: str) -> Matcher:
-        match = classical.MATCHERS[name]
-        return lambda pair: (match(pair.left, pair.right, pair.max_disparity), None)
-
-    return found | {name: classical_matcher(name) for name in classical.MATCHERS}
-
-
-def table(rows: list[tuple[str, str, Figures]]) -> str:
-    """(pair, matcher, figures) as lines of text, '-' where a figure does not apply."""
-    name_width = max(len(pair) for pair, _, _ in rows)
-    matcher_width = max(len(matcher) for _, matcher, _ in rows)
-    lines = [f'{"pair":{name_width}}  {"matcher":{matcher_width}}  '
-             + '  '.join(f'{heading:>7}' for heading in HEADINGS)]
-    for pair, matcher, figures in rows:
-        values = (getattr(figures, name) * (100 if name in PERCENT else 1) for name in FIGURES)
-        lines.append(f'{pair:{name_width}}  {matcher:{matcher_width}}  ' + '  '.join(
-            f'{"-":>7}' if np.isnan(value) else f'{value:7.2f}' for value in values))
-    return '\n'.join(lines)
-
-
-def _read_rgb(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f'{path}: missing or not an image')
-    return np.ascontiguousarray(image[..., ::-1], np.uint8)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.strip().split('\n')[0])
-    parser.add_argument('--pairs', type=Path, required=True, help='folder of the pairs')
-    parser.add_argument('--stages', type=int, nargs='*', default=[1, 2, 3, 4], choices=[1, 2, 3, 4],
-                        help='stages to judge; none: only the classical matchers')
-    parser.add_argument('--weights', default='anynet', help='a shipped name or a .safetensors file')
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command, and what it says of itself."""
+    parser.description, parser.formatter_class = DESCRIPTION, argparse.RawDescriptionHelpFormatter
+    parser.add_argument('--data', type=Path, required=True, help='folder of a data set')
+    parser.add_argument('--layout', default='auto', choices=('auto', *LAYOUTS),
+                        help='of the folder; auto looks what is there')
+    parser.add_argument('--weights', default='anynet', help='shipped name or .safetensors file')
+    parser.add_argument('--stages', type=int, nargs='*', default=list(STAGES), choices=STAGES,
+                        help="stages to judge; none: only OpenCV's matchers")
     parser.add_argument('--engine', default='auto', choices=ENGINES)
     parser.add_argument('--precision', default='auto', choices=PRECISIONS)
-    parser.add_argument('--json', type=Path, help='also write all figures here (shares 0..1)')
-    options = parser.parse_args(arguments)
-    try:
-        pairs = list(read_pairs(options.pairs))
-        judged = matchers(options.weights, options.stages, engine=options.engine,
-                          precision=options.precision)
-    except (ValueError, OSError) as error:
-        parser.exit(1, f'{error}\n')
-
-    rows = []
-    for pair in pairs:
-        rows += [(pair.name, name, judge(pair, matcher)) for name, matcher in judged.items()]
-    means = [('mean', name, mean([figures for _, by, figures in rows if by == name]))
-             for name in judged]
-    print(table(rows + means))
-    if options.json:
-        options.json.write_text(json.dumps([
-            {'pair': pair, 'matcher': name, **{key: None if np.isnan(value) else value
-                                               for key, value in asdict(figures).items()}}
-            for pair, name, figures in rows + means], indent=1) + '\n')
+    parser.add_argument('--max-disparity', type=int, metavar='PX',
+                        help='searched by every method in every pair, whatever the truth')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures')
+    parser.add_argument('--sheet', type=Path, metavar='FILE.png',
+                        help='write pictures of a few pairs, from the best to the worst')
+    parser.add_argument('--verbose', action='store_true', help='a table of every pair as well')
 
 
-if __name__ == '__main__':
-    main()
+def run(options: argparse.Namespace) -> None:
+    """Judge, print, write. Raises ValueError or OSError in one sentence."""
+    if options.max_disparity is not None and options.max_disparity < 1:
+        raise ValueError(f'--max-disparity must be 1 px or more, got {options.max_disparity}')
+    if options.sheet is not None and not cv2.haveImageWriter(str(options.sheet)):
+        raise ValueError(f'--sheet must end in .png or .jpg, got {options.sheet}')
+    for path in (options.json, options.sheet):  # before the work, not after it
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    dataset = open_stereo_dataset(options.data, layout=options.layout)
+    learned = Stages(options.weights, options.stages, engine=options.engine,
+                     precision=options.precision) if options.stages else None
+
+    def answers_to(sample: StereoSample) -> dict[str, Answer]:
+        found = opencv_answers(sample, options.max_disparity or range_of(sample))
+        if learned is not None:
+            searched = options.max_disparity or max(range_of(sample), SEARCHED)
+            found |= learned.answers(sample, searched)
+        return found
+
+    figures: dict[str, dict[str, Figures]] = {}
+    ranges: dict[str, int] = {}
+    places = {name: place for place, name in enumerate(dataset.names)}
+    for name, place in tqdm(places.items(), unit='pair', disable=None, file=sys.stderr):
+        sample = dataset[place]
+        if not np.isfinite(sample.disparity).any():
+            raise ValueError(f'{options.data}: no pixel of {name} has a known disparity')
+        ranges[name] = options.max_disparity or range_of(sample)
+        figures[name] = {method: judge(answer, sample)
+                         for method, answer in answers_to(sample).items()}
+    means = {method: mean([of_pair[method] for of_pair in figures.values()])
+             for method in figures[dataset.names[0]]}
+    _print(figures, means, every_pair=options.verbose)
+    if options.json is not None:
+        about = _about(options, ranges, learned)
+        made = {'pairs': _nulls(figures), 'mean': _nulls(means), 'units': UNITS, 'about': about}
+        options.json.write_text(json.dumps(made, indent=1, allow_nan=False) + '\n')
+        print(f'wrote {options.json}')
+    if options.sheet is not None:
+        method = list(means)[-1] if learned is not None else PEER  # the last stage
+        rows = []
+        for name in stereo_report.pairs_to_show(figures, method):  # anew: not all maps fit memory
+            sample = dataset[places[name]]
+            answers = answers_to(sample)
+            rows.append(stereo_report.pair_panels(
+                name, sample, {shown: answers[shown] for shown in dict.fromkeys((method, PEER))}))
+        title = f'{options.data.resolve().name}: {len(figures)} pairs'
+        note = 'some of them, from the best to the worst by bad-2; black: unknown'
+        pictures.save(options.sheet, stereo_report.sheet(title, rows, note))
+        print(f'wrote {options.sheet}')
+
+
+def range_of(sample: StereoSample) -> int:
+    """The range [px] that holds all true disparities, rounded up to 16 px."""
+    return (max(int(np.nanmax(sample.disparity)), 0) // 16 + 1) * 16
+
+
+def opencv_answers(sample: StereoSample, max_disparity: int) -> dict[str, Answer]:
+    """`bm` and so on, with holes filled, then `bm_sparse` and so on, as the matchers leave them."""
+    sparse = {}
+    for name, match in classical.MATCHERS.items():
+        disparity, seconds = _timed(match, sample.left, sample.right, max_disparity)
+        sparse[name] = Answer(disparity, None, seconds)
+    filled = {name: Answer(classical.fill_holes(answer.disparity), None, answer.seconds)
+              for name, answer in sparse.items()}
+    return {**filled, **{f'{name}_sparse': answer for name, answer in sparse.items()}}
+
+
+class Stages:
+    """AnyNet's stages, made ready for whatever range and size a pair needs."""
+
+    def __init__(self, weights: str, stages: Sequence[int], **options: Any) -> None:
+        """options: of the StereoMatcher, for instance its engine. Raises as `from_pretrained`."""
+        from depth_models.estimators.stereo import StereoMatcher  # loads torch
+
+        self._make = lambda searched: StereoMatcher.from_pretrained(
+            weights, max_disparity=searched, **options)
+        self._matchers = {SEARCHED: self._make(SEARCHED)}  # by range: that of a matcher is fixed
+        self._stages = sorted(set(stages))
+
+    def answers(self, sample: StereoSample, max_disparity: int) -> dict[str, Answer]:
+        """`stage1` and so on, each run from its beginning."""
+        if max_disparity not in self._matchers:
+            self._matchers[max_disparity] = self._make(max_disparity)
+        matcher = self._matchers[max_disparity]
+        matcher.make_ready((sample.left.shape[0], sample.left.shape[1]))  # outside the time taken
+        found = {}
+        for stage in self._stages:
+            estimate, seconds = _timed(matcher.compute, sample.left, sample.right, stage=stage)
+            found[f'stage{stage}'] = Answer(estimate.disparity, estimate.confidence, seconds)
+        return found
+
+    def describe(self) -> dict[str, str]:
+        """Engine, precision and so on, for people."""
+        return self._matchers[SEARCHED].describe()
+
+
+def _print(figures: Mapping[str, Mapping[str, Figures]], means: Mapping[str, Figures], *,
+           every_pair: bool) -> None:
+    if every_pair:
+        for name, of_pair in figures.items():
+            print(stereo_report.table(name, of_pair), end='\n\n')
+    print(stereo_report.table(f'mean of {len(figures)}', means))
+    marked = sum(np.isfinite(next(iter(of_pair.values()))['density_noc'])
+                 for of_pair in figures.values())
+    if marked:
+        print('\nnon-occluded pixels\n' + stereo_report.table(f'mean of {marked}', means, non_occluded=True))
+
+
+def _about(options: argparse.Namespace, ranges: Mapping[str, int], learned: Stages | None
+           ) -> dict[str, Any]:
+    """What made the figures; ranges: that OpenCV's matchers searched [px], by pair."""
+    found: dict[str, Any] = {'command': _command(options), 'pairs': len(ranges),
+                             'weights': None, 'weights_sha256': None, 'engine': None,
+                             'precision': None, 'opencv': cv2.__version__,
+                             'opencv_searched_px': dict(ranges)}
+    if learned is not None:
+        weights = pretrained.find(options.weights).read_bytes()
+        described = learned.describe()
+        found |= {'weights': options.weights, 'weights_sha256': hashlib.sha256(weights).hexdigest(),
+                  'engine': described['engine'], 'precision': described['precision']}
+    return found
+
+
+def _command(options: argparse.Namespace) -> str:
+    words = ['depth-nodes', 'evaluate', 'stereo', '--data', str(options.data),
+             '--layout', options.layout, '--weights', options.weights,
+             '--stages', *map(str, options.stages),
+             '--engine', options.engine, '--precision', options.precision]
+    if options.max_disparity is not None:
+        words += ['--max-disparity', str(options.max_disparity)]
+    return shlex.join(words)
+
+
+def _nulls(values: Any) -> Any:
+    """Nested figures as JSON holds them: rounded, None for NaN."""
+    if isinstance(values, Mapping):
+        return {name: _nulls(value) for name, value in values.items()}
+    return round(values, 6) if np.isfinite(values) else None
+
+
+def _timed(work: Callable[..., Result], *arguments: Any, **options: Any) -> tuple[Result, float]:
+    started = time.perf_counter()
+    result = work(*arguments, **options)
+    return result, time.perf_counter() - started

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depth_models.networks.cost_volume import (
+    StageOutput,
     full_cost,
     residual_cost,
     resize_disparity,
@@ -72,6 +73,7 @@ class StageState(NamedTuple):
     finer: tuple[Tensor, ...]  # encoder maps not used yet, [2B,C,2h,2w] and so on
     disparity: Tensor  # [B,1,h,w] columns of the stage's grid
     confidence: Tensor  # [B,1,h,w] logit
+    logits: Tensor  # [B,D,h,w] of the stage's candidates; of stage 4: stage 3's
 
 
 class AnyNet(nn.Module):
@@ -96,17 +98,18 @@ class AnyNet(nn.Module):
             state = stage(state)
             yield state
 
-    def forward(self, left: Tensor, right: Tensor, max_disparity: int = 192
-                ) -> list[tuple[Tensor, Tensor]]:
-        """All stages, for training: disparity [B,1,H,W] px and confidence logit, coarse first."""
-        return [at_full_size(state) for state in self.stages(left, right, max_disparity)]
+    def forward(self, left: Tensor, right: Tensor, max_disparity: int = 192) -> list[StageOutput]:
+        """All stages, for training, coarse first."""
+        states = list(self.stages(left, right, max_disparity))
+        return [at_full_size(state, searched=state is states[0]) for state in states]
 
 
-def at_full_size(state: StageState) -> tuple[Tensor, Tensor]:
-    """Disparity [B,1,H,W] in px of the image, and the logit of its confidence [B,1,H,W]."""
+def at_full_size(state: StageState, *, searched: bool = False) -> StageOutput:
+    """What the stage says at the size of the image; searched: it compared the whole range."""
     size = (state.left_image.shape[1], state.left_image.shape[2])
     confidence = F.interpolate(state.confidence, size=size, mode='bilinear', align_corners=False)
-    return resize_disparity(state.disparity, size), confidence
+    return StageOutput(resize_disparity(state.disparity, size), confidence,
+                       state.logits if searched else None)
 
 
 class SearchStage(nn.Module):
@@ -140,14 +143,15 @@ class SearchStage(nn.Module):
         left, right = self.matching(features).chunk(2)
         candidates = torch.arange(max_disparity // COARSEST, dtype=left.dtype, device=left.device)
         cost = full_cost(left, right, len(candidates))  # [B,D,h,w]
-        probability = self.regularize(cost)
+        logits = self.regularize(cost)
+        probability = F.softmax(logits, dim=1)
         disparity = soft_argmin(probability, candidates)
         evidence = torch.cat([
             spread(probability, candidates, disparity),
             (probability * cost).sum(1, keepdim=True),
             texture(steps, 4)], dim=1)
         return StageState(left_image, steps, features, (eighth, quarter), disparity,
-                          self.confidence(evidence.detach()))
+                          self.confidence(evidence.detach()), logits)
 
 
 class RefineStage(nn.Module):
@@ -174,7 +178,8 @@ class RefineStage(nn.Module):
         left, right = self.matching(features).chunk(2)
         estimate = resize_disparity(state.disparity, size)
         cost = residual_cost(left, right, estimate, self.radius)  # [B,D,h,w]
-        probability = self.regularize(cost)
+        logits = self.regularize(cost)
+        probability = F.softmax(logits, dim=1)
         correction = soft_argmin(probability, self.offsets)
         previous = F.interpolate(state.confidence, size, mode='bilinear', align_corners=False)
         evidence = torch.cat([
@@ -183,7 +188,7 @@ class RefineStage(nn.Module):
             (probability * cost).sum(1, keepdim=True),
             texture(state.steps, self.cell)], dim=1)
         return StageState(state.left_image, state.steps, features, tuple(finer),
-                          estimate + correction, self.confidence(evidence.detach()))
+                          estimate + correction, self.confidence(evidence.detach()), logits)
 
 
 class PropagationStage(nn.Module):
@@ -227,7 +232,7 @@ class PropagationStage(nn.Module):
             (F.max_pool2d(refined, 3, 1, 1) + F.max_pool2d(-refined, 3, 1, 1)),
             texture(state.steps, 1)], dim=1)
         return StageState(state.left_image, state.steps, state.features, state.finer, refined,
-                          self.confidence(evidence.detach()))
+                          self.confidence(evidence.detach()), state.logits)
 
 
 class Encoder(nn.Module):
@@ -252,7 +257,7 @@ class Encoder(nn.Module):
 
 
 class Volume(nn.Module):
-    """3D convolutions over a cost volume: [B,D,h,w] cost -> [B,D,h,w] probability of a match."""
+    """3D convolutions over a cost volume: [B,D,h,w] cost -> [B,D,h,w] logits of a match."""
 
     def __init__(self, channels: int, layers: int) -> None:
         super().__init__()
@@ -265,7 +270,7 @@ class Volume(nn.Module):
 
     def forward(self, cost: Tensor) -> Tensor:
         # the convolutions correct the cost rather than replace it: training starts from matching
-        return F.softmax(self.layers(cost[:, None])[:, 0] - cost, dim=1)
+        return self.layers(cost[:, None])[:, 0] - cost
 
 
 class ConfidenceHead(nn.Module):

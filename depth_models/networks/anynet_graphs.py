@@ -48,8 +48,9 @@ class _Refine(nn.Module):
 
     def forward(self, steps: Tensor, features: Tensor, skip: Tensor, disparity: Tensor,
                 confidence: Tensor) -> tuple[Tensor, ...]:
-        # a refinement does not look at the image
-        state = self.stage(StageState(steps, steps, features, (skip,), disparity, confidence))
+        # a refinement looks neither at the image nor at the logits before it
+        state = self.stage(StageState(
+            steps, steps, features, (skip,), disparity, confidence, confidence))
         return state.features, state.disparity, state.confidence
 
 
@@ -60,5 +61,6 @@ class _Propagate(nn.Module):
 
     def forward(self, left_image: Tensor, steps: Tensor, features: Tensor, disparity: Tensor,
                 confidence: Tensor) -> tuple[Tensor, ...]:
-        state = self.stage(StageState(left_image, steps, features, (), disparity, confidence))
+        state = self.stage(StageState(
+            left_image, steps, features, (), disparity, confidence, confidence))
         return state.disparity, state.confidence

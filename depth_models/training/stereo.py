@@ -1,160 +1,65 @@
 """
-Train AnyNet on generated pairs: `python -m depth_models.training.stereo --out runs/anynet`.
+`depth-nodes train stereo --config anynet`: from pairs to a weight file.
 
-A killed run goes on where its last checkpoint was. `--ship` puts the result among the shipped
-weights; its card, anynet.md, is written by hand from what the evaluation prints.
+The run lives in a folder: config.yaml (everything that was in force), checkpoints/, log.jsonl,
+tensorboard/, and at the end <name>.safetensors. Killed at any moment, the same command goes on from
+the last checkpoint, and ends with the weights that an undisturbed run would have given.
+
+Several devices: --set trainer.devices=4 --set trainer.strategy=ddp; each draws its share of every
+batch, so data.batch stays what it is. Several machines: trainer.nodes too, the same command on each
+with MASTER_ADDR, MASTER_PORT and NODE_RANK set (or torchrun, or Slurm), and --out on a shared disk.
 """
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
+import shlex
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from depth_models import pretrained
-from depth_models.data import textures
-from depth_models.data.layered_scenes import render_stereo
-from depth_models.networks.anynet import AnyNet, AnyNetConfig
-from depth_models.training.loop import LoopConfig, train
-from depth_models.training.losses import is_right, stereo_loss
 
-VALIDATION_SEED = 999_983  # of pairs that no training run draws
+EXTRA = 'pip install depth_nodes[train]'
 
 
-@dataclass(frozen=True)
-class DataConfig:
-    """Which pairs a step sees."""
-
-    batch: int = 8
-    height: int = 256  # px, multiples of 16
-    width: int = 512
-    max_disparity: int = 192  # px
-    blank_share: float = 0.05  # pairs without anything to match: black, saturated, plain, noise
-    seed: int = 1
-    workers: int = 1
-
-
-class StereoBatch(NamedTuple):
-    left: Tensor  # [B,H,W,3] uint8
-    right: Tensor  # [B,H,W,3]
-    disparity: Tensor  # [B,1,H,W] px
-    valid: Tensor  # [B,1,H,W] bool: within the searched range
-    matchable: Tensor  # [B,1,H,W] bool: not of a blank pair
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `train stereo`."""
+    parser.add_argument('--config', default='anynet', help='shipped name or YAML file')
+    parser.add_argument('--out', type=Path, help='folder of the run; runs/NAME if it is not given')
+    parser.add_argument('--steps', type=int, help='short for --set trainer.steps=N')
+    parser.add_argument('--set', dest='overrides', action='append', default=[],
+                        metavar='SECTION.KEY=VALUE', help='on top of the config, for instance '
+                        'data.batch=16 or trainer.devices=4; may be given again')
+    parser.add_argument('--restart', action='store_true', help='begin again where there is a checkpoint')
+    parser.add_argument('--check', action='store_true', help='only check the data and the network')
+    parser.add_argument('--skip-checks', action='store_true', help='train without checking first')
+    parser.add_argument('--ship', metavar='NAME', help='enter the result among the shipped weights')
 
 
-class GeneratedBatches(IterableDataset):
-    """Batches drawn from (seed, step), so that any step can be drawn again."""
-
-    def __init__(self, config: DataConfig, start: int) -> None:
-        self.config, self.start = config, start
-
-    def __iter__(self) -> Iterator[StereoBatch]:
-        worker = get_worker_info()
-        number, of = (worker.id, worker.num_workers) if worker else (0, 1)
-        step = self.start + number  # the loader takes from the workers in turn
-        while True:
-            yield draw_batch(self.config, step)
-            step += of
-
-
-def draw_batch(config: DataConfig, step: int) -> StereoBatch:
-    """The batch of one step; the same arguments give the same batch."""
-    lefts, rights, disparities, blanks = [], [], [], []
-    for index in range(config.batch):
-        rng = np.random.default_rng([config.seed, step, index])
-        blank = rng.random() < config.blank_share
-        sample = render_stereo(rng, (config.height, config.width), config.max_disparity)
-        left, right = sample.left, sample.right
-        if blank:
-            left, right = _blank_pair(rng, left.shape)
-        lefts.append(left)
-        rights.append(right)
-        disparities.append(sample.disparity)
-        blanks.append(blank)
-    disparity = torch.from_numpy(np.stack(disparities))[:, None]
-    matchable = ~torch.tensor(blanks).view(-1, 1, 1, 1).expand_as(disparity)
-    valid = (disparity > 0) & (disparity < config.max_disparity)
-    return StereoBatch(torch.from_numpy(np.stack(lefts)), torch.from_numpy(np.stack(rights)),
-                       disparity, valid, matchable)
+def run(options: argparse.Namespace) -> None:
+    """Train as the options say. Raises OSError, ValueError or ImportError with one sentence."""
+    try:
+        from depth_models.training import checks, config_files, running
+    except ModuleNotFoundError as error:
+        raise ImportError(f'training needs more packages ({error}): {EXTRA}') from error
+    overrides = [*options.overrides, *([] if options.steps is None else [f'trainer.steps={options.steps}'])]
+    config = config_files.load(options.config, overrides)
+    if options.check:
+        checks.check(config)
+        return
+    command = ['depth-nodes', 'train', 'stereo', '--config', options.config]
+    for override in overrides:
+        command += ['--set', override]
+    path = running.train(config, options.out or Path('runs') / config.name, restart=options.restart,
+                         check=not options.skip_checks, command=shlex.join(command))
+    if path is not None and options.ship:
+        print(f'shipped {pretrained.ship(path, options.ship)}')
 
 
-def _blank_pair(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """A covered, dazzled or empty view: one level with a little noise, the same in both views."""
-    level = rng.choice([0.0, 255.0, rng.uniform(0, 255)])
-    noise = rng.choice([0.0, 1.0, 3.0])
-    left, right = (np.clip(level + noise * rng.standard_normal(shape), 0, 255).astype(np.uint8)
-                   for _ in range(2))
-    return left, right
-
-
-def batches(config: DataConfig, start: int) -> Iterator[StereoBatch]:
-    """Batches from step `start` on, drawn by worker processes ahead of time."""
-    textures.atlas(), textures.light_map()  # made here, the workers inherit them
-    yield from DataLoader(GeneratedBatches(config, start), batch_size=None,
-                          num_workers=config.workers,
-                          prefetch_factor=6 if config.workers else None)
-
-
-def batch_loss(max_disparity: int, network: nn.Module, batch: StereoBatch) -> Tensor:
-    """The loss of one step."""
-    return stereo_loss(network(batch.left, batch.right, max_disparity), batch.disparity,
-                       valid=batch.valid, matchable=batch.matchable)
-
-
-@torch.no_grad()
-def validate(fixed: list[StereoBatch], max_disparity: int, network: nn.Module) -> dict[str, float]:
-    """EPE [px], bad-2 and calibration of every stage on the fixed pairs, blank ones left out."""
-    figures: dict[str, list[float]] = {}
-    for batch in fixed:
-        valid = batch.valid & batch.matchable
-        outputs = network(batch.left, batch.right, max_disparity)
-        for stage, (disparity, confidence) in enumerate(outputs, start=1):
-            error = (disparity - batch.disparity).abs()[valid]
-            right = is_right(disparity, batch.disparity)[valid].float()
-            for name, value in (
-                    ('epe', error), ('bad2', (error > 2.0).float()),
-                    ('sure_minus_right', torch.sigmoid(confidence)[valid] - right)):
-                figures.setdefault(f'{name}_{stage}', []).append(value.mean().item())
-    return {name: float(np.mean(values)) for name, values in figures.items()}
-
-
-def main() -> None:
-    data, loop = DataConfig(), LoopConfig()
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
-    parser.add_argument('--out', type=Path, default=Path('runs/anynet'), help='folder of the run')
-    parser.add_argument('--steps', type=int, default=loop.steps)
-    parser.add_argument('--batch', type=int, default=data.batch)
-    parser.add_argument('--seed', type=int, default=data.seed)
-    parser.add_argument('--workers', type=int, default=data.workers, help='processes making pairs')
-    parser.add_argument('--threads', type=int, default=1, help='threads of the training step')
-    parser.add_argument('--ship', action='store_true',
-                        help='enter the result among the shipped weights as "anynet"')
-    arguments = parser.parse_args()
-
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(arguments.seed)
-    data = DataConfig(batch=arguments.batch, seed=arguments.seed, workers=arguments.workers)
-    loop = LoopConfig(steps=arguments.steps)
-    fixed = [draw_batch(DataConfig(batch=4, seed=VALIDATION_SEED), step) for step in range(8)]
-    network = AnyNet(AnyNetConfig())
-    average = train(
-        network, partial(batches, data), partial(batch_loss, data.max_disparity),
-        partial(validate, fixed, data.max_disparity), arguments.out, loop)
-
-    path = arguments.out / 'anynet.safetensors'
-    command = (f'python -m depth_models.training.stereo --steps {loop.steps} --batch {data.batch} '
-               f'--seed {data.seed}')
-    pretrained.write(path, average, 'anynet', network.config, {
-        'command': command, 'data': 'generated by depth_models.data.layered_scenes'})
-    print(f'wrote {path}')
-    if arguments.ship:
-        print(f'shipped {pretrained.ship(path, "anynet")}')
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description='Train a stereo network.')
+    add_arguments(parser)
+    try:
+        run(parser.parse_args(arguments))
+    except (OSError, ValueError, ImportError) as error:
+        parser.exit(1, f'{error}\n')
 
 
 if __name__ == '__main__':

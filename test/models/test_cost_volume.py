@@ -5,7 +5,10 @@ import torch
 
 from depth_models.networks.cost_volume import (
     full_cost,
+    full_group_cost,
+    peak_argmin,
     residual_cost,
+    residual_group_cost,
     resize_disparity,
     soft_argmin,
     spread,
@@ -73,3 +76,22 @@ def test_soft_argmin_is_the_mean_candidate():
 def test_resize_disparity_scales_values_with_the_width_and_not_with_the_height():
     resized = resize_disparity(torch.full((1, 1, 4, 8), 3.0), (12, 16))  # height x3, width x2
     torch.testing.assert_close(resized, torch.full((1, 1, 12, 16), 6.0))
+
+
+def test_one_group_costs_as_no_groups_and_groups_average_to_it():
+    left, right = (torch.rand(2, 4, 6, 20, generator=torch.Generator().manual_seed(k)) for k in (1, 2))
+    estimate = torch.full((2, 1, 6, 20), 2.3)
+    for plain, grouped in ((full_cost(left, right, 5), lambda g: full_group_cost(left, right, 5, g)),
+                           (residual_cost(left, right, estimate, 2),
+                            lambda g: residual_group_cost(left, right, estimate, 2, g))):
+        torch.testing.assert_close(grouped(1)[:, 0], plain)
+        assert grouped(2).shape == (2, 2, *plain.shape[1:])
+        torch.testing.assert_close(grouped(2).mean(1), plain)
+        assert (grouped(2)[:, 0] - grouped(2)[:, 1]).abs().max() > 0.01
+
+
+def test_the_peak_is_not_pulled_by_a_second_one_far_away():
+    probability = torch.tensor([0.3, 0.0, 0.0, 0.1, 0.4, 0.2]).view(1, 6, 1, 1)
+    disparity, mass = peak_argmin(probability, torch.arange(6.0))
+    assert disparity.item() == pytest.approx((0.3 + 1.6 + 1.0) / 0.7)
+    assert mass.item() == pytest.approx(0.7)

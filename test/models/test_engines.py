@@ -8,12 +8,12 @@ import torch
 
 from depth_models.engines import choice as choosing
 from depth_models.engines import choose
-from depth_models.estimators.stereo import StereoMatcher, load_anynet
+from depth_models.estimators.stereo import StereoMatcher, load_network
 from depth_models.networks.anynet import AnyNet, at_full_size
 
 
 def network() -> AnyNet:
-    return load_anynet('anynet')
+    return load_network('anynet')
 
 
 def pair(height: int = 90, width: int = 250) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +39,7 @@ def test_the_stages_of_the_torch_engine_are_the_network():
     tensors = [torch.from_numpy(image)[None] for image in (left, right)]
     with torch.inference_mode():
         for stage, state in enumerate(net.stages(*tensors, 64), start=1):
-            disparity, logit = at_full_size(state)
+            disparity, logit, _ = at_full_size(state)
             estimate = matcher.compute(left, right, stage=stage)
             np.testing.assert_allclose(estimate.disparity, disparity[0, 0], atol=1e-3)
             np.testing.assert_allclose(estimate.confidence, torch.sigmoid(logit)[0, 0], atol=1e-4)

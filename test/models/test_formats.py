@@ -123,3 +123,35 @@ def test_a_malformed_calibration_is_refused_with_the_line_at_fault(tmp_path, old
     (tmp_path / 'calib.txt').write_text(CALIBRATION.replace(old, new))
     with pytest.raises(ValueError, match=message):
         formats.read_middlebury_calibration(tmp_path / 'calib.txt')
+
+
+def swapped(values):
+    return struct.pack(f'<{len(values)}f', *values), struct.pack(f'>{len(values)}f', *values)
+
+
+@pytest.mark.parametrize('values', [(1.5, 2.0, 40.25, 7.0), (66.78, 59.503, float('inf'), 0.0)])
+def test_a_pfm_whose_header_tells_the_wrong_byte_order_is_refused(tmp_path, values):
+    file = tmp_path / 'map.pfm'
+    for wrong, right, scale, told in zip(swapped(values)[::-1], swapped(values), (-1, 1), ('little', 'big')):
+        file.write_bytes(f'Pf\n2 2\n{scale}\n'.encode() + wrong)
+        with pytest.raises(ValueError, match=f'map.pfm: its byte order is not the {told}-endian one'):
+            formats.read_pfm(file)
+        file.write_bytes(f'Pf\n2 2\n{scale}\n'.encode() + right)
+        assert formats.read_pfm(file)[1, 0] == np.float32(values[0])
+
+
+@pytest.mark.parametrize('values', [
+    (0.0, 0.0, 0.0, 0.0), (float('inf'),) * 4, (1e9, 2e9, 1.0, 3e9), (1e-9, 2e-8, 1e-9, 1e-10)])
+def test_unusual_values_are_no_wrong_byte_order(tmp_path, values):
+    image = np.array(values, np.float32).reshape(2, 2)
+    formats.write_pfm(tmp_path / 'map.pfm', image)
+    np.testing.assert_array_equal(formats.read_pfm(tmp_path / 'map.pfm'),
+                                  np.where(np.isinf(image), np.nan, image))
+
+
+def test_a_cut_off_png_is_refused(tmp_path):
+    file = tmp_path / 'map.png'
+    formats.write_kitti_disparity(file, np.full((20, 30), 4, np.float32))
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r'map\.png: the image is cut off'):
+        formats.read_kitti_disparity(file)

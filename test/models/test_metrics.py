@@ -73,6 +73,29 @@ def test_ause_is_the_mean_distance_to_the_curve_that_removes_the_largest_errors_
     assert metrics.ause(error=ERROR, confidence=-ERROR, valid=ALL, steps=4) == pytest.approx(0.0)
 
 
+def test_auc_is_the_mean_of_the_curve():
+    assert metrics.auc(error=ERROR, confidence=CONFIDENCE, valid=ALL, steps=4) == pytest.approx(
+        (16 / 4 + 8 / 3 + 4 / 2 + 3 / 1) / 4)
+
+
+def test_the_mean_of_the_surest_leaves_the_least_sure_out():
+    case = {'error': ERROR, 'confidence': CONFIDENCE}
+    assert metrics.mean_of_surest(**case, valid=ALL, share=0.5) == pytest.approx((3 + 1) / 2)
+    assert metrics.mean_of_surest(**case, valid=ALL, share=1.0) == pytest.approx(4.0)
+    assert metrics.mean_of_surest(**case, valid=ALL, share=0.01) == pytest.approx(3.0)  # one pixel
+    assert metrics.mean_of_surest(  # of a figure that is true or false: 8 and 4 are over 3.5
+        error=ERROR > 3.5, confidence=CONFIDENCE, valid=ALL, share=0.75) == pytest.approx(1 / 3)
+    three = np.array([True, True, True, False])  # without 3, the surest of all
+    assert metrics.mean_of_surest(**case, valid=three, share=2 / 3) == pytest.approx((1 + 4) / 2)
+    assert np.isnan(metrics.mean_of_surest(**case, valid=~ALL, share=0.5))
+
+
+def test_pixels_of_one_confidence_are_removed_in_part_by_their_mean():
+    confidence = np.array([0.2, 0.2, 0.2, 0.9])  # 8, 1 and 4 cannot be told apart: 13 / 3 each
+    assert metrics.mean_of_surest(error=ERROR, confidence=confidence, valid=ALL, share=0.5) == \
+        pytest.approx((3 + 13 / 3) / 2)
+
+
 def test_equal_confidences_do_not_depend_on_the_order_of_the_pixels():
     curve = metrics.sparsification(error=ERROR, confidence=np.full(4, 0.5), valid=ALL, steps=4)
     np.testing.assert_allclose(curve, 4.0)

@@ -35,6 +35,19 @@ def test_errors_have_the_colours_of_kitti():
     assert found == [[49, 54, 149], [254, 224, 144], [171, 217, 233], [165, 0, 38], BLACK]
 
 
+def test_lone_points_grow_by_a_pixel_and_dense_maps_do_not():
+    lone = np.full((4, 7), NAN, np.float32)
+    lone[1, 1], lone[2, 5] = 3.0, 8.0
+    np.testing.assert_array_equal(pictures.thickened(lone), [
+        [3, 3, 3, NAN, NAN, NAN, NAN],
+        [3, 3, 3, NAN, 8, 8, 8],
+        [3, 3, 3, NAN, 8, 8, 8],
+        [NAN, NAN, NAN, NAN, 8, 8, 8]])
+    dense = np.ones((4, 4), np.float32)
+    dense[2, 2] = NAN
+    np.testing.assert_array_equal(pictures.thickened(dense), dense)
+
+
 CAMERA = Camera(80, 60, 80.0, 80.0, 39.5, 29.5)
 
 
@@ -114,6 +127,18 @@ def test_a_sheet_holds_every_panel_in_its_place_and_can_be_written(tmp_path):
     assert ((picture == (255, 0, 0)).all(-1)).sum() == 80 * 120
     pictures.save(tmp_path / 'sheet.png', picture)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'sheet.png'))[..., ::-1], picture)
+
+
+def test_columns_without_bars_leave_no_room_for_them():
+    image = np.zeros((40, 60, 3), np.uint8)
+    photo, map_ = pictures.photo(image), pictures.disparity_panel(np.ones((40, 60), np.float32))
+
+    def width(*panels):
+        return pictures.sheet('x', list(panels), columns=2, panel_width=100).shape[1]
+
+    assert width(photo, photo) == 2 * 136 < width(photo, map_) < width(map_, map_)
+    assert width(photo, map_, photo, photo) == width(photo, map_)
+    assert width(photo, map_, photo) == width(photo, map_)  # and the empty place is as wide
 
 
 def test_an_empty_sheet_and_an_unwritable_place_are_refused(tmp_path):
