@@ -1,6 +1,6 @@
 """
-`depth-nodes evaluate stereo`: how right AnyNet is on pairs with ground truth, stage by stage, beside
-OpenCV's matchers; as a table, as JSON and as a sheet of pictures.
+`depth-nodes evaluate stereo`: how right the networks are on pairs with ground truth, stage by stage,
+beside OpenCV's matchers; as a table, as JSON and as a sheet of pictures.
 """
 
 import argparse
@@ -25,16 +25,17 @@ from depth_models.evaluation import classical, pictures, stereo_report
 from depth_models.evaluation.stereo_figures import UNITS, Answer, Figures, judge, mean
 
 STAGES = (1, 2, 3, 4)
-SEARCHED = 192  # px: what AnyNet searches where the truth does not reach farther
+SEARCHED = 192  # px: what a network searches where the truth does not reach farther
+WEIGHTS = ('anynet_wide', 'anynet')  # judged if nothing else is asked for
 PEER = 'sgbm'  # beside ours on the sheet
 
 DESCRIPTION = f"""\
-Judge AnyNet, stage by stage, and OpenCV's matchers on rectified pairs with ground truth.
+Judge stereo networks, stage by stage, and OpenCV's matchers on rectified pairs with ground truth.
 
-methods: stage1 to stage4; bm, sgbm and sgbm_3way with their holes filled as KITTI's devkit does;
+methods: stage1 to stage4 of the first of the weights, anynet_stage1 and so on of others; bm, sgbm and sgbm_3way with their holes filled as KITTI's devkit does;
 bm_sparse, sgbm_sparse and sgbm_3way_sparse with holes left open, judged where they answer.
-OpenCV's matchers search a pair's true range, rounded up to 16 px: the best case for them. AnyNet
-searches {SEARCHED} px, or the true range where that is larger.
+OpenCV's matchers search a pair's true range, rounded up to 16 px: the best case for them. Networks
+search {SEARCHED} px, or the true range where that is larger.
 
 metrics, and their units in the table and in the JSON:
 """ + '\n'.join(f'  {name:11} {text}' for name, text in UNITS.items() if not name.endswith('_noc')) + """
@@ -53,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--data', type=Path, required=True, help='folder of a data set')
     parser.add_argument('--layout', default='auto', choices=('auto', *LAYOUTS),
                         help='of the folder; auto looks what is there')
-    parser.add_argument('--weights', default='anynet', help='shipped name or .safetensors file')
+    parser.add_argument('--weights', nargs='+', default=list(WEIGHTS), metavar='WEIGHTS',
+                        help=f'shipped names or .safetensors files (default: {" ".join(WEIGHTS)})')
     parser.add_argument('--stages', type=int, nargs='*', default=list(STAGES), choices=STAGES,
                         help="stages to judge; none: only OpenCV's matchers")
     parser.add_argument('--engine', default='auto', choices=ENGINES)
@@ -76,14 +78,17 @@ def run(options: argparse.Namespace) -> None:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
     dataset = open_stereo_dataset(options.data, layout=options.layout)
-    learned = Stages(options.weights, options.stages, engine=options.engine,
-                     precision=options.precision) if options.stages else None
+    names = [Path(weights).stem for weights in options.weights]
+    if len(set(names)) < len(names):
+        raise ValueError(f'--weights must have different names, got {" ".join(options.weights)}')
+    learned = [Stages(weights, options.stages, f'{name}_' if number else '', engine=options.engine,
+                      precision=options.precision)
+               for number, (weights, name) in enumerate(zip(options.weights, names)) if options.stages]
 
     def answers_to(sample: StereoSample) -> dict[str, Answer]:
         found = opencv_answers(sample, options.max_disparity or range_of(sample))
-        if learned is not None:
-            searched = options.max_disparity or max(range_of(sample), SEARCHED)
-            found |= learned.answers(sample, searched)
+        for stages in learned:
+            found |= stages.answers(sample, options.max_disparity or max(range_of(sample), SEARCHED))
         return found
 
     figures: dict[str, dict[str, Figures]] = {}
@@ -105,7 +110,7 @@ def run(options: argparse.Namespace) -> None:
         options.json.write_text(json.dumps(made, indent=1, allow_nan=False) + '\n')
         print(f'wrote {options.json}')
     if options.sheet is not None:
-        method = list(means)[-1] if learned is not None else PEER  # the last stage
+        method = f'stage{max(options.stages)}' if learned else PEER
         rows = []
         for name in stereo_report.pairs_to_show(figures, method):  # anew: not all maps fit memory
             sample = dataset[places[name]]
@@ -135,16 +140,21 @@ def opencv_answers(sample: StereoSample, max_disparity: int) -> dict[str, Answer
 
 
 class Stages:
-    """AnyNet's stages, made ready for whatever range and size a pair needs."""
+    """A network's stages, made ready for whatever range and size a pair needs."""
 
-    def __init__(self, weights: str, stages: Sequence[int], **options: Any) -> None:
-        """options: of the StereoMatcher, for instance its engine. Raises as `from_pretrained`."""
+    def __init__(self, weights: str, stages: Sequence[int], prefix: str = '', **options: Any) -> None:
+        """
+        prefix: of the methods' names. options: of the StereoMatcher, for instance its engine.
+
+        Raises as `StereoMatcher.from_pretrained`.
+        """
         from depth_models.estimators.stereo import StereoMatcher  # loads torch
 
         self._make = lambda searched: StereoMatcher.from_pretrained(
             weights, max_disparity=searched, **options)
         self._matchers = {SEARCHED: self._make(SEARCHED)}  # by range: that of a matcher is fixed
-        self._stages = sorted(set(stages))
+        self._stages, self._prefix = sorted(set(stages)), prefix
+        self.weights = weights
 
     def answers(self, sample: StereoSample, max_disparity: int) -> dict[str, Answer]:
         """`stage1` and so on, each run from its beginning."""
@@ -155,7 +165,7 @@ class Stages:
         found = {}
         for stage in self._stages:
             estimate, seconds = _timed(matcher.compute, sample.left, sample.right, stage=stage)
-            found[f'stage{stage}'] = Answer(estimate.disparity, estimate.confidence, seconds)
+            found[f'{self._prefix}stage{stage}'] = Answer(estimate.disparity, estimate.confidence, seconds)
         return found
 
     def describe(self) -> dict[str, str]:
@@ -175,24 +185,22 @@ def _print(figures: Mapping[str, Mapping[str, Figures]], means: Mapping[str, Fig
         print('\nnon-occluded pixels\n' + stereo_report.table(f'mean of {marked}', means, non_occluded=True))
 
 
-def _about(options: argparse.Namespace, ranges: Mapping[str, int], learned: Stages | None
+def _about(options: argparse.Namespace, ranges: Mapping[str, int], learned: Sequence[Stages]
            ) -> dict[str, Any]:
     """What made the figures; ranges: that OpenCV's matchers searched [px], by pair."""
-    found: dict[str, Any] = {'command': _command(options), 'pairs': len(ranges),
-                             'weights': None, 'weights_sha256': None, 'engine': None,
-                             'precision': None, 'opencv': cv2.__version__,
-                             'opencv_searched_px': dict(ranges)}
-    if learned is not None:
-        weights = pretrained.find(options.weights).read_bytes()
-        described = learned.describe()
-        found |= {'weights': options.weights, 'weights_sha256': hashlib.sha256(weights).hexdigest(),
-                  'engine': described['engine'], 'precision': described['precision']}
-    return found
+    networks = {}
+    for stages in learned:
+        described = stages.describe()
+        networks[stages.weights] = {
+            'sha256': hashlib.sha256(pretrained.find(stages.weights).read_bytes()).hexdigest(),
+            'engine': described['engine'], 'precision': described['precision']}
+    return {'command': _command(options), 'pairs': len(ranges), 'weights': networks,
+            'opencv': cv2.__version__, 'opencv_searched_px': dict(ranges)}
 
 
 def _command(options: argparse.Namespace) -> str:
     words = ['depth-nodes', 'evaluate', 'stereo', '--data', str(options.data),
-             '--layout', options.layout, '--weights', options.weights,
+             '--layout', options.layout, '--weights', *options.weights,
              '--stages', *map(str, options.stages),
              '--engine', options.engine, '--precision', options.precision]
     if options.max_disparity is not None:
