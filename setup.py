@@ -10,7 +10,7 @@ setup(
     name=NAME,
     version='0.1.0',
     packages=find_packages(include=['depth_nodes', 'depth_nodes.*', 'depth_models', 'depth_models.*']),
-    package_data={'depth_models': ['weights/*', 'py.typed']},
+    package_data={'depth_models': ['weights/*', 'training/configs/*.yaml', 'py.typed']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -24,6 +24,7 @@ setup(
         'opencv-python-headless<5',  # the type numbers of OpenCV 5 break cv_bridge
         'safetensors',
         'torch',
+        'tqdm',
     ],
     extras_require={
         # ROS 2 without a ROS 2 install: Linux x86_64 only
@@ -31,7 +32,9 @@ setup(
                 'ros-kilted-stereo-msgs'],
         # faster than torch; onnx because graphs are exported on first use
         'engines': ['onnx', 'onnxruntime', 'openvino'],
-        'demo': ['rosbags', 'tqdm'],
+        'demo': ['rosbags'],
+        # embreex and trimesh cast the rays of generated worlds
+        'train': ['embreex', 'lightning>=2.6', 'PyYAML', 'tensorboard', 'trimesh'],
         'test': ['hypothesis', 'pytest<9', 'pytest-timeout', 'PyYAML'],  # launch_testing breaks pytest 9
         'dev': ['colcon-bash', 'colcon-core', 'colcon-library-path', 'colcon-package-information',
                 'colcon-python-setup-py', 'colcon-recursive-crawl', 'colcon-ros',

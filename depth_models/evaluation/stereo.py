@@ -32,8 +32,9 @@ PEER = 'sgbm'  # beside ours on the sheet
 DESCRIPTION = f"""\
 Judge stereo networks, stage by stage, and OpenCV's matchers on rectified pairs with ground truth.
 
-methods: stage1 to stage4 of the first of the weights, anynet_stage1 and so on of others; bm, sgbm and sgbm_3way with their holes filled as KITTI's devkit does;
-bm_sparse, sgbm_sparse and sgbm_3way_sparse with holes left open, judged where they answer.
+methods: stage1 to stage4 of the first of the weights, anynet_stage1 and so on of the others;
+bm, sgbm and sgbm_3way with their holes filled as KITTI's devkit does; bm_sparse, sgbm_sparse and
+sgbm_3way_sparse with holes left open, judged where they answer.
 OpenCV's matchers search a pair's true range, rounded up to 16 px: the best case for them. Networks
 search {SEARCHED} px, or the true range where that is larger.
 

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from depth_models.networks.anynet_graphs import IMAGES, LEFT
 from depth_models.networks.anynet_wide import (
     AnyNetWide,
-    CorrectionStage,
     FullResolutionStage,
     SearchStage,
     WideState,

@@ -1,18 +1,13 @@
 """What a training run is made of. A config file has one section for each of these classes."""
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Literal
 
 from torch import nn
 
 from depth_models import pretrained
+from depth_models.networks.stereo_networks import KINDS
 
-# name in a config file and in weight files: module, network, its config
-NETWORKS = {
-    'anynet': ('depth_models.networks.anynet', 'AnyNet', 'AnyNetConfig'),
-    'anynet_wide': ('depth_models.networks.anynet_wide', 'AnyNetWide', 'AnyNetWideConfig'),
-}
 GENERATED = ('layered', 'world')  # kinds of sources that are drawn, not read
 
 
@@ -137,7 +132,7 @@ class TrainingConfig:
     """A whole run; `name` is the config file's, and the weight file's."""
 
     name: str
-    kind: str  # of the network, see NETWORKS
+    kind: str  # of the network, see stereo_networks.KINDS
     network: Any  # its config dataclass
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -146,21 +141,17 @@ class TrainingConfig:
 
 def network_config(kind: str) -> type[Any]:
     """The config dataclass of a kind of network; ValueError for one that is not there."""
-    return getattr(_network_module(kind), NETWORKS[kind][2])
+    if kind not in KINDS:
+        raise ValueError(f'network.kind must be one of {", ".join(KINDS)}, got {kind}')
+    return KINDS[kind].config
 
 
 def make_network(config: TrainingConfig) -> nn.Module:
     """The network to start from: random, or `initial_weights`."""
-    network: nn.Module = getattr(_network_module(config.kind), NETWORKS[config.kind][1])(config.network)
+    network = KINDS[config.kind].network(config.network)
     if config.trainer.initial_weights:
         pretrained.load_into(network, pretrained.read(config.trainer.initial_weights, config.kind))
     return network
-
-
-def _network_module(kind: str) -> Any:
-    if kind not in NETWORKS:
-        raise ValueError(f'network.kind must be one of {", ".join(NETWORKS)}, got {kind}')
-    return import_module(NETWORKS[kind][0])
 
 
 def _least(config: Any, name: str, least: int) -> None:

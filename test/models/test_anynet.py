@@ -66,7 +66,7 @@ def test_any_multiple_can_be_searched_with_the_same_weights(network, searched):
         output = network(image(32, 320), image(32, 320), searched)[0]
     cell = searched // output.match_logits.shape[1]
     # a mean of candidates 0, cell, ... cannot lie beyond the last one
-    assert 0 <= output.disparity.min() and output.disparity.max() <= searched - cell + 1e-3
+    assert output.disparity.min() >= 0 and output.disparity.max() <= searched - cell + 1e-3
 
 
 def test_a_shifted_image_is_matched_before_any_training(network):

@@ -125,8 +125,10 @@ def evaluate(*arguments):
 def written(folder):
     """The JSON and the sheet of a run of everything, read again."""
     out = folder.parent / 'made' / 'by_it'
+    mine = folder.parent / 'mine.safetensors'
+    mine.write_bytes(pretrained.find('anynet').read_bytes())
     evaluate('--data', folder, '--json', out / 'x.json', '--sheet', out / 'x.png',
-             '--engine', 'torch', '--precision', 'fp32')
+             '--weights', 'anynet', mine, '--engine', 'torch', '--precision', 'fp32')
     return json.loads((out / 'x.json').read_text()), cv2.imread(str(out / 'x.png'))
 
 
@@ -135,7 +137,7 @@ def test_the_json_has_every_figure_of_every_method_and_pair(written):
     assert list(made) == ['pairs', 'mean', 'units', 'about']
     assert list(made['pairs']) == ['a', 'b']
     for of_methods in (*made['pairs'].values(), made['mean']):
-        assert list(of_methods) == CLASSICAL + STAGES
+        assert list(of_methods) == CLASSICAL + STAGES + [f'mine_{stage}' for stage in STAGES]
         for figures in of_methods.values():
             assert set(figures) == set(made['units']) == set(UNITS)
             assert all(value is None or isinstance(value, float) for value in figures.values())
@@ -162,15 +164,28 @@ def test_filled_methods_are_dense_and_sparse_ones_judged_where_they_answer(writt
         assert all(of_methods[stage]['density'] == 1.0 for stage in STAGES)
 
 
+def test_stages_of_other_weights_have_their_name_before_them(written):
+    for of_methods in written[0]['pairs'].values():
+        for stage in STAGES:  # the second weights are a copy of the first ones
+            for figure in ('epe', 'bad1', 'ause'):
+                assert of_methods[f'mine_{stage}'][figure] == of_methods[stage][figure]
+
+
 def test_the_json_says_what_made_it(written, folder):
-    about = written[0]['about']
+    about, mine = written[0]['about'], folder.parent / 'mine.safetensors'
     assert about['command'] == (f'depth-nodes evaluate stereo --data {folder} --layout auto --weights anynet '
-                                '--stages 1 2 3 4 --engine torch --precision fp32')
-    weights = pretrained.find('anynet').read_bytes()
-    assert about['weights_sha256'] == hashlib.sha256(weights).hexdigest()
-    assert about['engine'].startswith('torch') and about['precision'] == 'fp32'
+                                f'{mine} --stages 1 2 3 4 --engine torch --precision fp32')
+    assert list(about['weights']) == ['anynet', str(mine)]
+    for network in about['weights'].values():
+        assert network['sha256'] == hashlib.sha256(mine.read_bytes()).hexdigest()
+        assert network['engine'].startswith('torch') and network['precision'] == 'fp32'
     assert about['opencv'] == cv2.__version__ and about['pairs'] == 2
     assert about['opencv_searched_px'] == {'a': 16, 'b': 16}  # of 14
+
+
+def test_weights_of_one_name_are_refused(folder):
+    with pytest.raises(ValueError, match='must have different names, got anynet anynet'):
+        evaluate('--data', folder, '--weights', 'anynet', 'anynet')
 
 
 def test_the_sheet_shows_a_row_a_pair(written):

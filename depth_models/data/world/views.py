@@ -64,8 +64,9 @@ class World:
         origins = (pose.eye + np.float32(pose.near) * directions).astype(np.float32)
         found = self._embree.run(origins, directions, output=1)
         triangle = np.asarray(found['primID'], np.int64)
-        depth = np.where(triangle >= 0, found['tfar'] + np.float32(pose.near), np.float32(SKY)).astype(np.float32)
-        return _Hits(triangle, np.minimum(depth, np.float32(SKY)), np.stack([found['u'], found['v']], 1))
+        sky, along = np.float32(SKY), found['tfar'] + np.float32(pose.near)
+        depth = np.minimum(np.where(triangle >= 0, along, sky).astype(np.float32), sky)
+        return _Hits(triangle, depth, np.stack([found['u'], found['v']], 1))
 
     def in_shadow(self, points: Rays, light: Rays) -> NDArray[np.bool_]:
         """[N] whether something stands between a point and the light."""
@@ -238,6 +239,6 @@ def _visible(left: Map, right: Map) -> NDArray[np.bool_]:
     x = np.arange(width, dtype=np.float32) - left
     inside = (x >= 0) & (x <= width - 1)
     rows = np.arange(height)[:, None]
-    first = np.clip(np.floor(x), 0, width - 1).astype(np.intp)
-    around = np.minimum(right[rows, first], right[rows, np.minimum(first + 1, width - 1)])
+    columns = [np.clip(end(x), 0, width - 1).astype(np.intp) for end in (np.floor, np.ceil)]
+    around = np.minimum(right[rows, columns[0]], right[rows, columns[1]])
     return inside & (around <= left + 0.5 + 0.01 * left)

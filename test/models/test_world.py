@@ -1,0 +1,159 @@
+"""Ray-cast worlds: exact where geometry says what is right, alike in both views, never out of range."""
+
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('embreex', reason='worlds are ray-cast by embreex (pip install depth_nodes[train])')
+pytest.importorskip('trimesh')
+
+from depth_models.data.world import render_view, render_world, shapes, views
+from depth_models.data.world.materials import draw_materials, reflectance
+from depth_models.data.world.scenes import Scene, draw_scene
+from depth_models.frames import Camera
+
+CAMERA = Camera(80, 60, 70.0, 70.0, 39.5, 29.5)
+FORWARD = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)  # looks along y, z is up
+SEEDS = range(8)
+
+
+def scene_of(*meshes: shapes.Mesh) -> Scene:
+    return Scene(
+        mesh=shapes.joined(list(meshes)),
+        material=np.repeat(np.arange(len(meshes)), [len(mesh.corners) for mesh in meshes]),
+        materials=draw_materials(np.random.default_rng(4), np.ones(len(meshes))),
+        lights=np.array([[0, -100, 100]], np.float32), strengths=np.ones((1, 3), np.float32),
+        ambient=np.full(3, 0.5, np.float32), sky=np.ones((2, 3), np.float32),
+        eye=np.zeros(3, np.float32), target=np.array([0, 1, 0], np.float32), shadows=False)
+
+
+def depth_of(*meshes: shapes.Mesh, near: float = 0.0) -> np.ndarray:
+    pose = views.Pose(np.zeros(3, np.float32), FORWARD, near)
+    hits = views.World(scene_of(*meshes)).cast(pose, views._directions(CAMERA, FORWARD))
+    return hits.depth.reshape(CAMERA.height, CAMERA.width)
+
+
+def test_a_wall_has_its_depth_along_the_optical_axis_everywhere():
+    wall = shapes.box((100, 0.5, 100)).moved(np.eye(3), [0, 5.25, 0])
+    np.testing.assert_allclose(depth_of(wall), 5.0, rtol=1e-5)
+
+
+def test_a_sphere_is_where_the_quadratic_equation_puts_it():
+    ball = shapes.sphere(1.0, detail=5).moved(np.eye(3), [0.4, 4.0, -0.3])
+    columns, rows = np.meshgrid(np.arange(80.0), np.arange(60.0))
+    ray = np.stack([(columns - 39.5) / 70, np.ones_like(rows), -(rows - 29.5) / 70], -1)
+    along, length2 = ray @ [0.4, 4.0, -0.3], (ray ** 2).sum(-1)
+    root = along ** 2 - length2 * (0.16 + 16 + 0.09 - 1.0)
+    inside = root > 0.3  # off the rim, where a triangle or two decide
+    found = depth_of(ball)
+    np.testing.assert_allclose(found[inside], ((along - np.sqrt(np.maximum(root, 0))) / length2)[inside],
+                               atol=5e-3)
+    assert inside.mean() > 0.1
+    assert (found[root < -0.1] == views.SKY).all()
+
+
+def test_what_stands_before_the_near_plane_is_cut_away():
+    wall = shapes.box((100, 0.5, 100)).moved(np.eye(3), [0, 5.25, 0])
+    finger = shapes.box((0.2, 0.2, 0.2)).moved(np.eye(3), [0, 1.0, 0])
+    assert depth_of(wall, finger).min() == pytest.approx(0.9, rel=1e-4)
+    np.testing.assert_allclose(depth_of(wall, finger, near=2.0), 5.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize('seed', SEEDS)
+def test_disparity_is_focal_length_times_baseline_over_depth_and_within_range(seed):
+    sample = render_world(np.random.default_rng([3, seed]), (64, 128), max_disparity=48)
+    camera = sample.camera
+    assert np.isfinite(sample.disparity).all()
+    assert sample.disparity.min() > 0
+    assert sample.disparity.max() <= 48
+    depth = camera.left.fx * camera.baseline / sample.disparity
+    assert depth.max() <= views.SKY * 1.001
+    assert camera.principal_point_difference == 0
+    # the right camera agrees: where it sees the point, its own disparity there is the same
+    assert 0.2 < sample.visible.mean() <= 1
+
+
+@pytest.mark.parametrize('seed', SEEDS)
+def test_the_right_view_warped_by_the_truth_is_the_left_view(seed):
+    rng = np.random.default_rng([5, seed])
+    world = views.World(draw_scene(rng))
+    camera, pose = views.draw_camera(rng, world, (96, 192))
+    stereo = views.draw_baseline(rng, world, camera, pose, 64)
+    aside = pose._replace(eye=pose.eye + pose.turn[:, 0] * np.float32(stereo.baseline))
+    (left, depth), (right, right_depth) = (views._see(world, camera, p) for p in (pose, aside))
+    disparity, other = (camera.fx * stereo.baseline / d for d in (depth, right_depth))
+    seen = views._visible(disparity.astype(np.float32), other.astype(np.float32))
+    x, y = np.meshgrid(np.arange(192, dtype=np.float32), np.arange(96, dtype=np.float32))
+
+    def error(shift: float) -> float:
+        there = (x - disparity - shift).astype(np.float32)
+        warped = cv2.remap(right, there, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        inside = seen & (there > 0)
+        # median: a highlight or the side of a thing looks different from the two places
+        return float(np.abs(warped - left).mean(2)[inside].mean())
+
+    assert error(0) < 0.75 * min(error(2), error(-2))
+
+
+def test_a_hidden_pixel_is_one_that_the_right_view_shows_something_nearer_for():
+    left = np.full((1, 12), 2.0, np.float32)
+    left[:, 6:9] = 5.0  # a thing 3 px nearer; in the right view it covers columns 1..3
+    right = np.full((1, 12), 2.0, np.float32)
+    right[:, 1:4] = 5.0
+    visible = views._visible(left, right)[0]
+    assert visible.tolist() == [False, False] + [True] + [False] * 3 + [True] * 6
+
+
+def test_the_same_state_of_the_generator_gives_the_same_pair():
+    one, two = (render_world(np.random.default_rng(9), (64, 96)) for _ in range(2))
+    for name in ('left', 'right', 'disparity', 'visible'):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    other = render_world(np.random.default_rng(10), (64, 96))
+    assert (one.left != other.left).any()
+
+
+def test_a_single_view_has_metric_depth_and_its_camera():
+    view = render_view(np.random.default_rng(2), (64, 96))
+    assert view.image.shape == (64, 96, 3) and view.image.dtype == np.uint8
+    assert view.depth.shape == (64, 96) and view.depth.dtype == np.float32
+    assert (view.depth > 0).all() and np.isfinite(view.depth).all()
+    assert (view.camera.width, view.camera.height) == (96, 64)
+    assert view.image.std() > 5
+
+
+def test_textures_far_away_average_out_instead_of_aliasing():
+    materials = draw_materials(np.random.default_rng(6), np.full(64, 0.5))
+    rng = np.random.default_rng(7)
+    which = rng.integers(0, 64, 4000)
+    points = rng.uniform(-3, 3, (4000, 3)).astype(np.float32)
+    normals = np.tile(np.float32([0, 0, 1]), (4000, 1))
+    swing = [np.std(reflectance(materials, which, points, normals, np.full(4000, size, np.float32))
+                    - (materials.dark[which] + materials.bright[which]) / 2) for size in (1e-4, 1.0)]
+    assert swing[1] < 0.75 * swing[0]
+
+
+@pytest.mark.parametrize('size, searched', [((8, 64), 64), ((64, 64), 8)])
+def test_a_view_too_small_or_a_range_too_short_is_refused(size, searched):
+    with pytest.raises(ValueError, match='size must be at least 16 x 16 px and max_disparity 16 px'):
+        render_world(np.random.default_rng(1), size, searched)
+
+
+def test_without_embreex_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'embreex', None)
+    monkeypatch.setitem(sys.modules, 'embreex.mesh_construction', None)
+    with pytest.raises(ImportError, match=r'pip install depth_nodes\[train\]'):
+        render_world(np.random.default_rng(1), (64, 64))
+
+
+def test_meshes_face_outwards_and_have_unit_normals():
+    rng = np.random.default_rng(3)
+    for mesh in (shapes.box((1, 2, 3)), shapes.sphere(1.5), shapes.cylinder(0.5, 2.0), shapes.torus(1, 0.2),
+                 shapes.cylinder(0.5, 2.0, top=0.0), shapes.blob(rng, 1.0, 0.2),
+                 shapes.rods(np.zeros((2, 3)), np.array([[0, 0, 1], [1, 1, 0.0]]), 0.1)):
+        np.testing.assert_allclose(np.linalg.norm(mesh.normals, axis=-1), 1, atol=1e-4)
+        a, b, c = mesh.corners.transpose(1, 0, 2)
+        face = np.cross(b - a, c - a)
+        agree = np.einsum('ti,ti->t', face, mesh.normals.mean(1))
+        assert (agree[np.linalg.norm(face, axis=1) > 1e-6] > 0).all()
