@@ -1,22 +1,24 @@
 """
 Error against latency, a picture: `python -m benchmarks.anytime_curve --speed A --accuracy B OUT.png`.
 
-A is the JSON of benchmarks.stereo_speed, B that of depth_models.evaluation.stereo. Needs matplotlib.
+A is the JSON of benchmarks.stereo_speed, B that of `depth-nodes evaluate stereo`. Needs matplotlib.
 """
 
 import argparse
 import json
 from pathlib import Path
 
-from depth_models.networks.anynet import STAGES
+from depth_models.networks.stereo_networks import STAGES
 
-OPENCV = {'BM': 'bm', 'SGBM': 'sgbm', 'SGBM 3-way': 'sgbm3way'}  # name in B: name in A
+OPENCV = {'BM': 'bm', 'SGBM': 'sgbm', 'SGBM 3-way': 'sgbm_3way'}  # name here: name in A and B
+# weights: name before the stages in A, in B, and the colour
+NETWORKS = {'anynet': ('auto_', 'anynet_', '#d1495b'), 'anynet_wide': ('wide_', '', '#66a182')}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(':')[0].strip())
     parser.add_argument('--speed', type=Path, required=True, help='of benchmarks.stereo_speed')
-    parser.add_argument('--accuracy', type=Path, required=True, help='of depth_models.evaluation.stereo')
+    parser.add_argument('--accuracy', type=Path, required=True, help='of depth-nodes evaluate stereo')
     parser.add_argument('--size', default='1242x375')
     parser.add_argument('out', type=Path)
     options = parser.parse_args()
@@ -27,16 +29,18 @@ def main() -> None:
 
     speed = json.loads(options.speed.read_text())
     ms = speed['sizes'][options.size]
-    bad2 = {row['matcher']: 100 * row['bad2'] for row in json.loads(options.accuracy.read_text())
-            if row['pair'] == 'mean'}
+    bad2 = {method: figures['bad2'] for method, figures in
+            json.loads(options.accuracy.read_text())['mean'].items()}
     figure, axes = pyplot.subplots(figsize=(6.4, 4.0), dpi=120)
-    stages = [(ms[f'auto_stage{k}'], bad2[f'stage {k}']) for k in range(1, STAGES + 1)]
-    axes.plot(*zip(*stages), 'o-', color='#d1495b', label='stereo_node: AnyNet, stages 1 to 4')
-    for number, at in enumerate(stages, start=1):
-        axes.annotate(str(number), at, textcoords='offset points', xytext=(6, 5), color='#d1495b')
+    for weights, (in_speed, in_accuracy, colour) in NETWORKS.items():
+        stages = [(ms[f'{in_speed}stage{k}'], bad2[f'{in_accuracy}stage{k}'])
+                  for k in range(1, STAGES + 1)]
+        axes.plot(*zip(*stages), 'o-', color=colour, label=f'{weights}, stages 1 to 4')
+        for number, at in enumerate(stages, start=1):
+            axes.annotate(str(number), at, textcoords='offset points', xytext=(6, 5), color=colour)
     for name, key in OPENCV.items():
-        axes.plot(ms[key], bad2[name], 's', color='#30638e')
-        axes.annotate(name, (ms[key], bad2[name]), textcoords='offset points', xytext=(7, -3),
+        axes.plot(ms[key], bad2[key], 's', color='#30638e')
+        axes.annotate(name, (ms[key], bad2[key]), textcoords='offset points', xytext=(7, -3),
                       color='#30638e')
     axes.margins(0.12)
     axes.set(xlabel=f'latency at {options.size}, {speed["threads"]} threads [ms]', xlim=(0, None),

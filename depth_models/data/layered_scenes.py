@@ -5,7 +5,6 @@ Stereo pairs with exact disparity: textured surfaces in front of each other, see
 >>> sample.left, sample.right, sample.disparity, sample.visible
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -172,24 +171,3 @@ def _add_highlights(rng: np.random.Generator, left: Map, right: Map,
             columns = np.arange(width, dtype=np.float32)[None, near[1]] - column
             spot = np.exp((rows ** 2 + columns ** 2) / (-2 * radius * radius)) * here
             image[near] += (strength * spot)[..., None]
-
-
-class StereoStream:
-    """
-    An endless iterator of pairs, each drawn from (seed, worker, its number): restartable anywhere.
-
-    Give every worker process its own `worker`; it holds no state but the number of the next pair.
-    """
-
-    def __init__(self, seed: int, size: tuple[int, int], max_disparity: float = 192.0,
-                 worker: int = 0, start: int = 0) -> None:
-        self.seed, self.size, self.max_disparity = seed, size, max_disparity
-        self.worker, self.number = worker, start
-
-    def __iter__(self) -> Iterator[StereoSample]:
-        return self
-
-    def __next__(self) -> StereoSample:
-        rng = np.random.default_rng((self.seed, self.worker, self.number))
-        self.number += 1
-        return render_stereo(rng, self.size, self.max_disparity)

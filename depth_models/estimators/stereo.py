@@ -221,8 +221,8 @@ class StereoMatcher:
     def _key(self, size: tuple[int, int], scale: float) -> tuple[int, int, int]:
         """What a model is compiled for: height, width, searched range, multiples of what the net asks."""
         height, width = _scaled(size, scale)
-        return tuple(_rounded_up(length, self._multiple) for length in (
-            height, width, self.searched * scale))
+        return (_rounded_up(height, self._multiple), _rounded_up(width, self._multiple),
+                _rounded_up(self.searched * scale, self._multiple))
 
 
 def load_network(name_or_path: str) -> nn.Module:

@@ -6,7 +6,6 @@ import pytest
 
 from depth_models.data.layered_scenes import (
     LEAST_DISPARITY,
-    StereoStream,
     draw_surfaces,
     render_stereo,
 )
@@ -138,19 +137,20 @@ def test_a_sample_has_the_promised_forms():
     assert sample.visible.dtype == np.bool_ and sample.visible.shape == (50, 70)
 
 
-def test_the_same_seed_gives_the_same_pair_and_workers_differ():
-    first, again = (next(StereoStream(5, (48, 64), worker=2)) for _ in range(2))
-    other = next(StereoStream(5, (48, 64), worker=3))
+def test_the_same_seed_gives_the_same_pair_and_another_one_another():
+    first, again, other = (render_stereo(np.random.default_rng([5, k]), (48, 64)) for k in (2, 2, 3))
     np.testing.assert_array_equal(first.left, again.left)
     np.testing.assert_array_equal(first.right, again.right)
     np.testing.assert_array_equal(first.disparity, again.disparity)
     assert not np.array_equal(first.disparity, other.disparity)
 
 
-def test_a_stream_goes_on_from_any_number():
-    stream = StereoStream(5, (48, 64))
-    third = [next(stream) for _ in range(3)][2]
-    np.testing.assert_array_equal(next(StereoStream(5, (48, 64), start=2)).left, third.left)
+@pytest.mark.parametrize('searched', [16, 40, 59])
+def test_a_short_range_is_kept_to(searched):
+    for seed in range(12):
+        disparity = render_stereo(np.random.default_rng([7, seed]), (32, 48), searched).disparity
+        assert disparity.min() >= LEAST_DISPARITY - 1e-3
+        assert disparity.max() <= searched
 
 
 def test_a_size_too_small_is_refused_with_the_rule():

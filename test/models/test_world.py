@@ -31,7 +31,7 @@ def scene_of(*meshes: shapes.Mesh) -> Scene:
 
 def depth_of(*meshes: shapes.Mesh, near: float = 0.0) -> np.ndarray:
     pose = views.Pose(np.zeros(3, np.float32), FORWARD, near)
-    hits = views.World(scene_of(*meshes)).cast(pose, views._directions(CAMERA, FORWARD))
+    hits = views.World(scene_of(*meshes)).cast(pose, views.directions_of(CAMERA, FORWARD))
     return hits.depth.reshape(CAMERA.height, CAMERA.width)
 
 
@@ -82,9 +82,9 @@ def test_the_right_view_warped_by_the_truth_is_the_left_view(seed):
     camera, pose = views.draw_camera(rng, world, (96, 192))
     stereo = views.draw_baseline(rng, world, camera, pose, 64)
     aside = pose._replace(eye=pose.eye + pose.turn[:, 0] * np.float32(stereo.baseline))
-    (left, depth), (right, right_depth) = (views._see(world, camera, p) for p in (pose, aside))
+    (left, depth), (right, right_depth) = (views.see(world, camera, p) for p in (pose, aside))
     disparity, other = (camera.fx * stereo.baseline / d for d in (depth, right_depth))
-    seen = views._visible(disparity.astype(np.float32), other.astype(np.float32))
+    seen = views.visible_from_right(disparity.astype(np.float32), other.astype(np.float32))
     x, y = np.meshgrid(np.arange(192, dtype=np.float32), np.arange(96, dtype=np.float32))
 
     def error(shift: float) -> float:
@@ -102,8 +102,37 @@ def test_a_hidden_pixel_is_one_that_the_right_view_shows_something_nearer_for():
     left[:, 6:9] = 5.0  # a thing 3 px nearer; in the right view it covers columns 1..3
     right = np.full((1, 12), 2.0, np.float32)
     right[:, 1:4] = 5.0
-    visible = views._visible(left, right)[0]
+    visible = views.visible_from_right(left, right)[0]
     assert visible.tolist() == [False, False] + [True] + [False] * 3 + [True] * 6
+
+
+@pytest.mark.parametrize('seed', SEEDS)
+def test_visible_is_what_a_ray_from_the_right_camera_to_the_point_says(seed):
+    rng = np.random.default_rng([6, seed])
+    world = views.World(draw_scene(rng))
+    camera, pose = views.draw_camera(rng, world, (64, 128))
+    stereo = views.draw_baseline(rng, world, camera, pose, 48)
+    aside = pose._replace(eye=pose.eye + pose.turn[:, 0] * np.float32(stereo.baseline))
+    rays = views.directions_of(camera, pose.turn)
+    depth = world.cast(pose, rays).depth
+    points = pose.eye + rays * depth[:, None]
+    # the same depth in both, so this ray too is 1 long along the optical axis
+    met = world.cast(aside, ((points - aside.eye) / depth[:, None]).astype(np.float32)).depth
+    seen = (met > 0.99 * depth).reshape(64, 128)
+    disparity, other = (camera.fx * stereo.baseline / world.cast(p, rays).depth.reshape(64, 128)
+                        for p in (pose, aside))
+    inside = np.arange(128) - disparity >= 0
+    visible = views.visible_from_right(disparity, other)
+    assert not visible[~inside].any()
+    assert (visible == seen)[inside].mean() > 0.93  # half a pixel of tolerance at every edge
+
+
+def test_a_view_of_nothing_but_sky_is_sky():
+    pose = views.Pose(np.zeros(3, np.float32), FORWARD)
+    behind = views.World(scene_of(shapes.box((1, 1, 1)).moved(np.eye(3), [0, -9, 0])))
+    colours, depth = views.see(behind, CAMERA, pose)
+    assert (depth == views.SKY).all()
+    np.testing.assert_allclose(colours, 255)
 
 
 def test_the_same_state_of_the_generator_gives_the_same_pair():

@@ -96,10 +96,8 @@ def _texels(tile: NDArray[np.int64], finest: NDArray[Any], u: NDArray[Any], v: N
     count = len(u)
     width = min(max(count, 1), 16384)  # remap takes no longer rows than 32767
     padded = -(-count // width) * width
-    maps = [np.zeros((padded,), np.float32) for _ in range(2)]
-    for made, values in zip(maps, (x, y)):
-        made[:count] = values
-    found = cv2.remap(pyramid, *(made.reshape(-1, width) for made in maps), cv2.INTER_LINEAR)
+    columns, rows = (np.pad(w.astype(np.float32), (0, padded - count)).reshape(-1, width) for w in (x, y))
+    found = np.asarray(cv2.remap(pyramid, columns, rows, cv2.INTER_LINEAR))
     return found.ravel()[:count].astype(np.float32) / np.float32(255)
 
 

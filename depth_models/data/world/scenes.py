@@ -95,9 +95,10 @@ def _room(build: Builder) -> tuple[Vector, Vector, bool]:
                   (build.uniform(-0.5, 0.5) * wide, deep / 2 - 0.06, build.uniform(0.3, high)))
     for _ in range(int(rng.integers(3, 10))):
         # not where the camera stands
-        at = np.array([
+        place = np.array([
             build.uniform(-0.5, 0.5) * wide, build.uniform(-0.5 * deep + 1.6, 0.5 * deep), 0.0])
-        rng.choice([desk, chair, shelf, sofa, lamp, plant, pile])(build, at)  # type: ignore[arg-type]
+        furniture = (desk, chair, shelf, sofa, lamp, plant, pile)
+        furniture[rng.integers(0, len(furniture))](build, place)
     return eye, target, True
 
 
@@ -128,9 +129,9 @@ def _outdoors(build: Builder) -> tuple[Vector, Vector, bool]:
         kinds = (tree, bush, pole, car, fence, pile, person)
         kinds[rng.choice(len(kinds), p=[0.2, 0.15, 0.2, 0.2, 0.1, 0.05, 0.1])](build, at)
     if rng.random() < 0.4:  # wires overhead
-        y = rng.uniform(4, 40, 5)
-        starts = np.stack([np.full(5, -30.0), y, rng.uniform(3, 7, 5)], 1)
-        ends = np.stack([np.full(5, 30.0), y + rng.normal(0, 8, 5), rng.uniform(3, 7, 5)], 1)
+        along = rng.uniform(4, 40, 5)
+        starts = np.stack([np.full(5, -30.0), along, rng.uniform(3, 7, 5)], 1)
+        ends = np.stack([np.full(5, 30.0), along + rng.normal(0, 8, 5), rng.uniform(3, 7, 5)], 1)
         build.put(shapes.rods(starts, ends, 0.02))
     if rng.random() < 0.6:  # a distant backdrop: a wood, a hill, a town
         build.put(shapes.box((200, 1, build.uniform(5, 30))), (0, build.uniform(70, 140), 0),

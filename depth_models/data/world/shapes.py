@@ -159,13 +159,13 @@ def _unit(vectors: NDArray[Any]) -> NDArray[Any]:
 
 def _grid_faces(rows: int, columns: int, *, around: bool = False) -> NDArray[np.int64]:
     """Two triangles for every cell of a grid of vertices; around: it closes in both directions."""
-    index = np.arange(rows * columns).reshape(rows, columns)
+    index: NDArray[Any] = np.arange(rows * columns).reshape(rows, columns)
     if around:
-        a, b = index, np.roll(index, -1, 0)
-        c, d = np.roll(index, -1, 1), np.roll(b, -1, 1)
+        below = np.roll(index, -1, 0)
+        cells = [index, below, np.roll(index, -1, 1), np.roll(below, -1, 1)]
     else:
-        a, b, c, d = index[:-1, :-1], index[1:, :-1], index[:-1, 1:], index[1:, 1:]
-    a, b, c, d = (part.ravel() for part in (a, b, c, d))
+        cells = [index[:-1, :-1], index[1:, :-1], index[:-1, 1:], index[1:, 1:]]
+    a, b, c, d = (corner.ravel() for corner in cells)
     order = ((a, b, c), (b, d, c)) if around else ((a, c, b), (b, c, d))
     return np.concatenate([np.stack(triangle, 1) for triangle in order])
 

@@ -16,6 +16,7 @@ from depth_models.frames import Camera, Image, Map, StereoCamera
 
 SKY = 2000.0  # m: where what no ray hits is taken to be
 EDGE_RAYS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))  # px around a centre
+BAND = 8192  # rays shaded at a time, so that what they need stays in the cache
 NEARER = 0.1  # quantile of the depth that the baseline suits
 NEAREST = 0.5  # of that depth: what lies before is cut away, or it would fix the range of all
 
@@ -93,18 +94,18 @@ def render_world(rng: np.random.Generator, size: tuple[int, int] = (256, 512),
     camera, pose = draw_camera(rng, world, size)
     stereo = draw_baseline(rng, world, camera, pose, max_disparity)
     aside = pose._replace(eye=pose.eye + pose.turn[:, 0] * np.float32(stereo.baseline))
-    views = [_see(world, camera, eye) for eye in (pose, aside)]
+    views = [see(world, camera, eye) for eye in (pose, aside)]
     disparity = [np.float32(camera.fx * stereo.baseline) / depth for _, depth in views]
     exposed = _exposure(rng, views[0][0])
     left, right = camera_effects.photograph(rng, *(exposed(colours) for colours, _ in views))
-    return StereoSample(left, right, disparity[0], _visible(*disparity), stereo)
+    return StereoSample(left, right, disparity[0], visible_from_right(*disparity), stereo)
 
 
 def render_view(rng: np.random.Generator, size: tuple[int, int] = (256, 512)) -> View:
     """A random scene seen by one camera: an image, its metric depth and its camera."""
     world = World(draw_scene(rng))
     camera, pose = draw_camera(rng, world, size)
-    colours, depth = _see(world, camera, pose)
+    colours, depth = see(world, camera, pose)
     exposed = _exposure(rng, colours)(colours)
     image, _ = camera_effects.photograph(rng, exposed, exposed)
     return View(image, depth, camera)
@@ -138,7 +139,7 @@ def draw_baseline(rng: np.random.Generator, world: World, camera: Camera, pose: 
 
 
 def _few_depths(world: World, camera: Camera, pose: Pose) -> NDArray[Any]:
-    return world.cast(pose, _directions(camera.resized(64, 32), pose.turn)).depth
+    return world.cast(pose, directions_of(camera.resized(64, 32), pose.turn)).depth
 
 
 def _exposure(rng: np.random.Generator, colours: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
@@ -154,10 +155,10 @@ def _exposure(rng: np.random.Generator, colours: NDArray[Any]) -> Callable[[NDAr
     return exposed
 
 
-def _see(world: World, camera: Camera, pose: Pose) -> tuple[NDArray[Any], Map]:
+def see(world: World, camera: Camera, pose: Pose) -> tuple[NDArray[Any], Map]:
     """Colours [H,W,3] in about 0..255 and depth [H,W]. Pixels on edges are the mean of more rays."""
     shape = (camera.height, camera.width)
-    directions = _directions(camera, pose.turn)
+    directions = directions_of(camera, pose.turn)
     hits = world.cast(pose, directions)
     colours = _shade(world, camera, pose, directions, hits)
     depth = hits.depth.reshape(shape)
@@ -173,12 +174,23 @@ def _see(world: World, camera: Camera, pose: Pose) -> tuple[NDArray[Any], Map]:
 
 
 def _shade(world: World, camera: Camera, pose: Pose, directions: Rays, hits: _Hits) -> NDArray[Any]:
+    """Colours [N,3] of what the rays hit, band by band."""
+    made = np.empty((len(directions), 3), np.float32)
+    for start in range(0, len(directions), BAND):
+        rays = np.s_[start:start + BAND]
+        made[rays] = _shade_band(world, camera, pose, directions[rays], _Hits(*(part[rays] for part in hits)))
+    return made
+
+
+def _shade_band(world: World, camera: Camera, pose: Pose, directions: Rays, hits: _Hits) -> NDArray[Any]:
     """Colours [N,3] of what the rays hit: reflectance in the light, highlights, or the sky."""
     scene = world.scene
     up = directions[:, 2] / np.linalg.norm(directions, axis=1)
     share = np.clip(0.5 + 0.7 * up, 0, 1)[:, None]
     colours = 255 * (scene.sky[0] * (1 - share) + scene.sky[1] * share)
     hit = hits.triangle >= 0
+    if not hit.any():
+        return colours.astype(np.float32)
     triangle, depth, ray = hits.triangle[hit], hits.depth[hit], directions[hit]
     second, third = hits.corner[hit].T[..., None]
     points = pose.eye + ray * depth[:, None]
@@ -193,22 +205,27 @@ def _shade(world: World, camera: Camera, pose: Pose, directions: Rays, hits: _Hi
                          depth / np.float32(camera.fx) / np.sqrt(slant))
     light = np.broadcast_to(scene.ambient * (0.75 + 0.25 * normals[:, 2:]), colour.shape).copy()
     shine = np.zeros_like(light)
+    gloss = scene.materials.gloss[material]
     for number, (place, strength) in enumerate(zip(scene.lights, scene.strengths)):
         way = place - points
         way /= np.linalg.norm(way, axis=1, keepdims=True)
         facing = np.maximum(np.einsum('ni,ni->n', normals, way), 0)
         if number == 0 and scene.shadows:  # the main one throws shadows
-            facing[world.in_shadow(points, place)] = 0
+            lit = np.flatnonzero(facing > 0)
+            facing[lit[world.in_shadow(points[lit], place)]] = 0
         light += facing[:, None] * strength
-        half = way + towards
-        half /= np.linalg.norm(half, axis=1, keepdims=True)
-        mirrored = np.maximum(np.einsum('ni,ni->n', normals, half), 0) ** scene.materials.sharpness[material]
-        shine += (scene.materials.gloss[material] * mirrored * (facing > 0))[:, None] * strength
+        shiny = np.flatnonzero((gloss > 0) & (facing > 0))
+        if len(shiny):
+            half = way[shiny] + towards[shiny]
+            half /= np.linalg.norm(half, axis=1, keepdims=True)
+            mirrored = np.maximum(np.einsum('ni,ni->n', normals[shiny], half), 0)
+            mirrored = mirrored ** scene.materials.sharpness[material[shiny]]
+            shine[shiny] += (gloss[shiny] * mirrored)[:, None] * strength
     colours[hit] = 255 * (colour * light + shine)
     return colours.astype(np.float32)
 
 
-def _directions(camera: Camera, turn: NDArray[Any]) -> Rays:
+def directions_of(camera: Camera, turn: NDArray[Any]) -> Rays:
     """Rays through the centres of all pixels, row by row, 1 long along the optical axis."""
     rows, columns = np.indices((camera.height, camera.width), np.float32)
     return _rays(camera, turn, columns.ravel(), rows.ravel())
@@ -233,7 +250,7 @@ def _edges(depth: Map, thing: NDArray[np.int64]) -> NDArray[np.bool_]:
     return edge
 
 
-def _visible(left: Map, right: Map) -> NDArray[np.bool_]:
+def visible_from_right(left: Map, right: Map) -> NDArray[np.bool_]:
     """[H,W] whether nothing nearer hides a left pixel's point from the right camera, to half a pixel."""
     height, width = left.shape
     x = np.arange(width, dtype=np.float32) - left
