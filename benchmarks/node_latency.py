@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument('--seconds', type=float, default=20.0, help='of each budget')
     parser.add_argument('--rate', type=float, default=15.0, help='pairs a second')
     parser.add_argument('--budgets', type=float, nargs='+', default=BUDGETS, help='ms')
+    parser.add_argument('--weights', default='anynet', help='shipped name or .safetensors file')
     parser.add_argument('--soak', action='store_true',
                         help='one long quiet run of the last budget, for the memory')
     options = parser.parse_args()
@@ -60,12 +61,14 @@ def main() -> None:
             for _ in range(BUSY_PROCESSES if loaded else 0):
                 stack.callback(end, subprocess.Popen([sys.executable, '-c', 'while True: pass']))
             messages = again_and_again(recorded, options.rate, options.seconds)
-            run = replay(messages, {'latency_budget_ms': budget}, keep=False)
+            run = replay(messages, {'latency_budget_ms': budget, 'weights': options.weights},
+                         keep=False)
         figures = {'budget_ms': budget, 'loaded': loaded, **summarize(run)}
         runs.append(figures)
         print(json.dumps(figures), flush=True)
     if options.json:
-        options.json.write_text(json.dumps({'machine': machine(), 'runs': runs}, indent=2) + '\n')
+        made = {'machine': machine(), 'weights': options.weights, 'runs': runs}
+        options.json.write_text(json.dumps(made, indent=2) + '\n')
 
 
 def end(process: subprocess.Popen) -> None:

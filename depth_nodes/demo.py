@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, default=Path('out/demo'), help='folder of the results')
     parser.add_argument('--stage', type=int, default=0, help='last stage; 0: by the latency budget')
     parser.add_argument('--latency-budget-ms', type=float, default=200.0)
+    parser.add_argument('--weights', default='anynet', help='anynet, anynet_wide, or a .safetensors file')
     arguments = parser.parse_args()
 
     set_up_environment()
@@ -38,7 +39,8 @@ def main() -> None:
     print(f'writing the recording {bag}')
     bags.write(bag, sample.recording(ROOT / 'samples', frames=FRAMES, rate=RATE))
     recorded = list(bags.read(bag))
-    parameters = {'stage': arguments.stage, 'latency_budget_ms': arguments.latency_budget_ms}
+    parameters = {'stage': arguments.stage, 'latency_budget_ms': arguments.latency_budget_ms,
+                  'weights': arguments.weights}
     played = [message for message in recorded if message.topic != sample.TRUTH]
     with tqdm(total=FRAMES, unit='pair', desc='replaying', file=sys.stdout) as bar:
         run = replay(played, parameters, on_sent=bar.update)

@@ -17,7 +17,7 @@ from depth_models.budget import MEMORY, StageCosts
 from depth_models.engines import DEVICES, ENGINES, PRECISIONS
 from depth_models.estimators.stereo import SCALES, StereoMatcher
 from depth_models.frames import StereoEstimate, StereoFrame
-from depth_models.networks.anynet import STAGES
+from depth_models.networks.stereo_networks import STAGES
 from depth_nodes.conversions import StereoMessages, read_stereo
 from depth_nodes.health import FrameReport, Health
 from depth_nodes.inputs import InputParams, SynchronizedInputs

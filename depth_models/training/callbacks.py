@@ -16,6 +16,7 @@ from depth_models.training.batches import StereoBatch
 from depth_models.training.module import StereoData, StereoTraining, learning_rate
 
 SMOOTHING = 0.98  # of the loss in the log
+TOO_LONG = 0.15  # of the time spent waiting for pairs: then it is said
 
 
 class Average(WeightAveraging):
@@ -42,6 +43,7 @@ class Log(Callback):
         self.start = start
         self._loss: Tensor | None = None
         self._since = (0, 0.0, 0.0)  # step, clock [s], seconds waited for data until then
+        self._told = False  # that it waits for its pairs
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
@@ -68,11 +70,15 @@ class Log(Callback):
         seconds = max(time.monotonic() - clock, 1e-9)
         self._since = (step, time.monotonic(), waited)
         loss, *by_stage = shown.tolist()
+        if (waiting := (waited - waited_then) / seconds) > TOO_LONG and not self._told:
+            self._told = True
+            print(f'the network waits for its pairs {100 * waiting:.0f} % of the time: data.workers is '
+                  f'{config.data.workers}, or write the pairs once with depth-nodes generate', flush=True)
         factor = learning_rate(step - 1, config.trainer.steps, config.optimizer)
         self._keep(trainer, step, {
             'loss': loss, 'learning_rate': factor * config.optimizer.learning_rate,
             'seconds_per_step': seconds / max(step - then, 1),
-            'waiting_for_data': (waited - waited_then) / seconds,
+            'waiting_for_data': waiting,
             **{f'loss_stage_{stage}': value for stage, value in enumerate(by_stage, start=1)}}, 'train')
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

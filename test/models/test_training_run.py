@@ -111,6 +111,13 @@ def test_the_log_and_the_curves_say_the_same(whole):
     assert [e.step for e in curves.Images('pair_0')] == [12, 24, 30]
 
 
+def test_a_network_that_waits_for_its_pairs_says_so_once(tiny, tmp_path, capfd):
+    config = config_files.load(tiny, ['data.workers=0', 'trainer.steps=9'])  # drawn between the steps
+    train(config, tmp_path, check=False)
+    said = [line for line in capfd.readouterr().out.splitlines() if line.startswith('the network waits')]
+    assert len(said) == 1 and 'data.workers is 0' in said[0]
+
+
 def test_the_average_is_what_is_written_not_the_last_weights(whole):
     saved = torch.load(whole / 'checkpoints' / 'step_00000030.ckpt', weights_only=True)
     written = load_file(whole / 'tiny.safetensors')
