@@ -33,6 +33,8 @@ setup(
         # faster than torch; onnx because graphs are exported on first use
         'engines': ['onnx', 'onnxruntime', 'openvino'],
         'demo': ['rosbags'],
+        # networks of Depth Anything V2; their weights come from the Hugging Face hub
+        'depth_anything': ['transformers>=4.45'],
         # embreex and trimesh cast the rays of generated worlds
         'train': ['embreex', 'lightning>=2.6', 'PyYAML', 'tensorboard', 'trimesh'],
         'test': ['hypothesis', 'pytest<9', 'pytest-timeout', 'PyYAML'],  # launch_testing breaks pytest 9

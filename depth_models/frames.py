@@ -65,13 +65,8 @@ class StereoFrame:
     camera: StereoCamera | None = None
 
     def __post_init__(self) -> None:
-        for name, image in (('left', self.left), ('right', self.right)):
-            if image.dtype != np.uint8 or not (
-                    image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
-                raise ValueError(f'{name} must be uint8 [H,W] or [H,W,3], '
-                                 f'got {image.dtype} {list(image.shape)}')
-            if image.size == 0:
-                raise ValueError(f'{name} is empty: {list(image.shape)}')
+        _check_image('left', self.left)
+        _check_image('right', self.right)
         if self.left.shape[:2] != self.right.shape[:2]:
             (h, w), (hr, wr) = self.left.shape[:2], self.right.shape[:2]
             raise ValueError(f'left is {w}x{h} but right is {wr}x{hr}')
@@ -88,3 +83,39 @@ class StereoEstimate:
     max_disparity: int  # px: nothing at or beyond it was searched
     scale: float = 1.0  # of the images that were matched; the maps have the size of the pair anyway
     seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]
+
+
+@dataclass(frozen=True)
+class MonoFrame:
+    """An image and its camera; `camera` is None where only depth is asked for."""
+
+    image: Image
+    camera: Camera | None = None
+
+    def __post_init__(self) -> None:
+        _check_image('image', self.image)
+
+
+@dataclass(frozen=True)
+class MonoEstimate:
+    """What a network says of one image, pixel by pixel of it."""
+
+    depth: Map  # [H,W] along the optical axis, NaN where unknown; m where `metric`
+    # [H,W] in [0, 1]: probability that depth, scaled by the ratio of the medians, is within 25 % of the
+    # truth; NaN from a network that does not tell
+    confidence: Map
+    # False: depth has no unit. 1 / depth is then 1 / metres but for a scale and a shift of the image
+    # (`metric_scale.MetricScale` finds them)
+    metric: bool
+    stage: int  # the last stage that ran, from 1 on
+    scale: float = 1.0  # of the image that the network saw; the maps have the image's size anyway
+    seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]
+
+
+def _check_image(name: str, image: Image) -> None:
+    if image.dtype != np.uint8 or not (
+            image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+        raise ValueError(f'{name} must be uint8 [H,W] or [H,W,3], '
+                         f'got {image.dtype} {list(image.shape)}')
+    if image.size == 0:
+        raise ValueError(f'{name} is empty: {list(image.shape)}')

@@ -7,6 +7,7 @@ Pixel centres lie at integer coordinates. Unknown is NaN, never 0.
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,36 @@ def points_from_depth(depth: Map, camera: Camera, *, out: NDArray[np.float32] | 
     np.multiply(depth, ray_y, out=out[..., 1])
     out[..., 2] = depth
     return out
+
+
+def project_points(points: NDArray[Any], camera: Camera, *, transform: NDArray[Any] | None = None) -> Map:
+    """Points x, y, z [m] seen by a camera, as a sparse depth map: [N,3] or [...,3] -> [H,W] m.
+
+    transform: 4x4, from the points' frame (a LiDAR's) to the camera's optical frame; None: they are
+    in it already. Of the points that fall on a pixel the nearest one is seen. NaN where none falls;
+    points that are not finite or not in front of the camera are left out.
+
+    Nothing is drawn between points, so far points show through between sparse near ones.
+    """
+    if points.ndim < 1 or points.shape[-1] != 3:
+        raise ValueError(f'points must be [...,3], got {list(points.shape)}')
+    x, y, z = points.reshape(-1, 3).astype(np.float64, copy=False).T
+    if transform is not None:
+        if transform.shape != (4, 4) or not np.isfinite(transform).all():
+            raise ValueError(f'transform must be 4x4 and finite, got {list(transform.shape)}: '
+                             f'{np.asarray(transform).tolist()}')
+        x, y, z = (row[0] * x + row[1] * y + row[2] * z + row[3] for row in transform[:3])
+    with np.errstate(divide='ignore', over='ignore', invalid='ignore'):
+        column = np.floor(camera.fx * x / z + camera.cx + 0.5)  # the pixel whose square it falls into
+        row = np.floor(camera.fy * y / z + camera.cy + 0.5)
+        z = z.astype(np.float32)
+        seen = ((z > 0) & (z < np.inf) & (column >= 0) & (column < camera.width)
+                & (row >= 0) & (row < camera.height))
+    pixel = row[seen].astype(np.int64) * camera.width + column[seen].astype(np.int64)
+    nearest_last = np.argsort(-z[seen], kind='stable')  # of several values the last one stays
+    depth = np.full(camera.height * camera.width, np.nan, np.float32)
+    depth[pixel[nearest_last]] = z[seen][nearest_last]
+    return depth.reshape(camera.height, camera.width)
 
 
 def decimated(camera: Camera, step: int) -> Camera:

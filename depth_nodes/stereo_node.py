@@ -15,7 +15,8 @@ from std_msgs.msg import Header
 
 from depth_models.budget import MEMORY, StageCosts
 from depth_models.engines import DEVICES, ENGINES, PRECISIONS
-from depth_models.estimators.stereo import SCALES, StereoMatcher
+from depth_models.estimators.prepared import SCALES
+from depth_models.estimators.stereo import StereoMatcher
 from depth_models.frames import StereoEstimate, StereoFrame
 from depth_models.networks.stereo_networks import STAGES
 from depth_nodes.conversions import StereoMessages, read_stereo

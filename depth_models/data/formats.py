@@ -7,6 +7,7 @@ cannot be opened raises OSError.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,20 @@ def write_kitti_disparity(path: Path | str, disparity: Map) -> None:
 def write_kitti_depth(path: Path | str, depth: Map) -> None:
     """Depth [m] as KITTI keeps it; ValueError beyond 255.996 m."""
     _write_kitti(path, depth, 'm')
+
+
+def read_depth_steps(path: Path | str, steps_per_m: float = 1000.0, unknown: Collection[int] = (0,)) -> Map:
+    """
+    Depth [m] of a grey 16-bit PNG or PGM, as RGB-D cameras are recorded.
+
+    steps_per_m: 1000 for millimetres, 5000 in TUM RGB-D. unknown: the steps that stand for it.
+    """
+    if not steps_per_m > 0:
+        raise ValueError(f'steps_per_m must be over 0, got {steps_per_m:g}')
+    steps = _read_png(path, np.uint16)
+    depth: Map = steps.astype(np.float32) / np.float32(steps_per_m)
+    depth[np.isin(steps, list(unknown))] = np.nan
+    return depth
 
 
 def read_middlebury_disparity(path: Path | str, scale: float) -> Map:
@@ -192,12 +207,12 @@ def _write_kitti(path: Path | str, values: Map, unit: str) -> None:
 
 
 def _read_png(path: Path | str, kind: type[np.generic]) -> NDArray[Any]:
-    """A grey PNG of exactly this sample type."""
+    """A grey PNG (or PGM) of exactly this sample type."""
     image = decode(path)
     bits = 8 * np.dtype(kind).itemsize
     if image.ndim != 2 or image.dtype != kind:
         channels = 1 if image.ndim == 2 else image.shape[2]
-        raise ValueError(f'{path}: a grey {bits}-bit PNG is needed, got {channels} channel(s) of '
+        raise ValueError(f'{path}: a grey {bits}-bit image is needed, got {channels} channel(s) of '
                          f'{image.dtype}')
     return image
 

@@ -44,6 +44,26 @@ def beside(folder: Path, stem: str) -> Path | None:
     return None
 
 
+def image_at(folder: Path, stem: str, of: Path) -> Path:
+    """The image of this stem; FileNotFoundError where a ground truth `of` has none."""
+    path = beside(folder, stem)
+    if path is None:
+        raise FileNotFoundError(f'{folder / stem}: no image of this name (one of '
+                                f'{", ".join(SUFFIXES)}), but {of} belongs to it')
+    return path
+
+
+def if_there(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+def check_size(path: Path, values: NDArray[Any], image: NDArray[Any], name: str = 'the left image') -> None:
+    """ValueError where a file's picture or map has not the size of the image, called `name`."""
+    (height, width), (image_height, image_width) = values.shape[:2], image.shape[:2]
+    if (height, width) != (image_height, image_width):
+        raise ValueError(f'{path}: {width}x{height} px, but {name} is {image_width}x{image_height} px')
+
+
 def _is_cut_off(data: bytes) -> bool:
     """Of the formats whose end can be told; others are refused by their decoder or not at all."""
     if data.startswith(b'\x89PNG\r\n\x1a\n'):

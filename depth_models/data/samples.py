@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_models.frames import Image, Map, StereoCamera
+from depth_models.frames import Camera, Image, Map, StereoCamera
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,17 @@ class StereoSample:
         if self.left.ndim != 3 or len(set(sizes.values())) != 1:
             raise ValueError('sizes differ: ' + ', '.join(
                 f'{name} {list(size[:2])}' for name, size in sizes.items()))
+
+
+@dataclass(frozen=True)
+class DepthSample:
+    """An image and its depth, pixel by pixel."""
+
+    image: Image  # [H,W,3] RGB
+    depth: Map  # [H,W] m along the optical axis, NaN where unknown
+    camera: Camera | None = None  # None: not known
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 3 or self.image.shape != (*self.depth.shape, 3):
+            raise ValueError(f'sizes differ: image {list(self.image.shape[:2])}, '
+                             f'depth {list(self.depth.shape)}')

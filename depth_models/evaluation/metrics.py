@@ -53,7 +53,7 @@ def sparsification(*, error: ArrayLike, confidence: ArrayLike, valid: ArrayLike,
     values: the last one keeps 1/steps of the pixels, at least one. Equal confidences keep
     their mean error, so their order in memory does not matter. [Ilg et al., ECCV 2018]
     """
-    error, confidence = _known_pairs(error, confidence, valid)
+    error, confidence = known_pairs(error, confidence, valid)
     if error.size == 0:
         return np.full(steps, np.nan)
     return _mean_of_surest(error, confidence, 1 - np.arange(steps) / steps)
@@ -66,7 +66,7 @@ def mean_of_surest(*, error: ArrayLike, confidence: ArrayLike, valid: ArrayLike,
 
     error may be any figure of a pixel: with `error > 2` the result is bad-2 of the surest pixels.
     """
-    error, confidence = _known_pairs(error, confidence, valid)
+    error, confidence = known_pairs(error, confidence, valid)
     if error.size == 0:
         return float('nan')
     return float(_mean_of_surest(error, confidence, np.array([share]))[0])
@@ -86,7 +86,7 @@ def ause(*, error: ArrayLike, confidence: ArrayLike, valid: ArrayLike, steps: in
     oracle that removes the largest errors first. In the unit of the error, not normalized by the
     error of the full map.
     """
-    error, confidence = _known_pairs(error, confidence, valid)
+    error, confidence = known_pairs(error, confidence, valid)
     every = np.ones(error.shape, np.bool_)
     return (auc(error=error, confidence=confidence, valid=every, steps=steps)
             - auc(error=error, confidence=-error, valid=every, steps=steps))
@@ -102,7 +102,7 @@ def calibration_error(*, correct: ArrayLike, confidence: ArrayLike, valid: Array
     confidence and share of correct, in `bins` bins of equal width, weighted by their pixels.
     [Guo et al., ICML 2017]
     """
-    right, confidence = _known_pairs(correct, confidence, valid)
+    right, confidence = known_pairs(correct, confidence, valid)
     if right.size == 0:
         return float('nan')
     if confidence.min() < 0 or confidence.max() > 1:
@@ -111,6 +111,13 @@ def calibration_error(*, correct: ArrayLike, confidence: ArrayLike, valid: Array
     number = np.minimum((confidence * bins).astype(int), bins - 1)
     gap = np.bincount(number, weights=confidence - right, minlength=bins)
     return float(np.abs(gap).sum() / right.size)
+
+
+def known_pairs(first: ArrayLike, second: ArrayLike, valid: ArrayLike) -> tuple[Values, Values]:
+    """What counts of two arrays, as float64 [N] each."""
+    one, two, mask = _checked(first, second, valid)
+    known = mask & np.isfinite(one) & np.isfinite(two)
+    return one[known], two[known]
 
 
 # ---
@@ -128,15 +135,9 @@ def _checked(first: ArrayLike, second: ArrayLike, valid: ArrayLike
     return one, two, mask
 
 
-def _known_pairs(first: ArrayLike, second: ArrayLike, valid: ArrayLike) -> tuple[Values, Values]:
-    one, two, mask = _checked(first, second, valid)
-    known = mask & np.isfinite(one) & np.isfinite(two)
-    return one[known], two[known]
-
-
 def _errors(estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> tuple[Values, Values]:
     """Absolute errors and targets of the pixels that count."""
-    found, truth = _known_pairs(estimate, target, valid)
+    found, truth = known_pairs(estimate, target, valid)
     return np.abs(found - truth), truth
 
 

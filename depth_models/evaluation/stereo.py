@@ -4,8 +4,6 @@ beside OpenCV's matchers; as a table, as JSON and as a sheet of pictures.
 """
 
 import argparse
-import hashlib
-import json
 import shlex
 import sys
 import time
@@ -17,12 +15,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from depth_models import pretrained
 from depth_models.data.samples import StereoSample
 from depth_models.data.stereo_datasets import LAYOUTS, open_stereo_dataset
 from depth_models.engines import ENGINES, PRECISIONS
-from depth_models.evaluation import classical, pictures, stereo_report
-from depth_models.evaluation.stereo_figures import UNITS, Answer, Figures, judge, mean
+from depth_models.evaluation import classical, pictures, report, stereo_report
+from depth_models.evaluation.figures import Figures, means_of, nulls
+from depth_models.evaluation.stereo_figures import UNITS, Answer, judge
 
 STAGES = (1, 2, 3, 4)
 SEARCHED = 192  # px: what a network searches where the truth does not reach farther
@@ -63,21 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--precision', default='auto', choices=PRECISIONS)
     parser.add_argument('--max-disparity', type=int, metavar='PX',
                         help='searched by every method in every pair, whatever the truth')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures')
-    parser.add_argument('--sheet', type=Path, metavar='FILE.png',
-                        help='write pictures of a few pairs, from the best to the worst')
-    parser.add_argument('--verbose', action='store_true', help='a table of every pair as well')
+    report.add_outputs(parser, 'pair')
 
 
 def run(options: argparse.Namespace) -> None:
     """Judge, print, write. Raises ValueError or OSError in one sentence."""
     if options.max_disparity is not None and options.max_disparity < 1:
         raise ValueError(f'--max-disparity must be 1 px or more, got {options.max_disparity}')
-    if options.sheet is not None and not cv2.haveImageWriter(str(options.sheet)):
-        raise ValueError(f'--sheet must end in .png or .jpg, got {options.sheet}')
-    for path in (options.json, options.sheet):  # before the work, not after it
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+    report.check_outputs(options)
     dataset = open_stereo_dataset(options.data, layout=options.layout)
     names = [Path(weights).stem for weights in options.weights]
     if len(set(names)) < len(names):
@@ -102,25 +93,23 @@ def run(options: argparse.Namespace) -> None:
         ranges[name] = options.max_disparity or range_of(sample)
         figures[name] = {method: judge(answer, sample)
                          for method, answer in answers_to(sample).items()}
-    means = {method: mean([of_pair[method] for of_pair in figures.values()])
-             for method in figures[dataset.names[0]]}
+    means = means_of(figures)
     _print(figures, means, every_pair=options.verbose)
     if options.json is not None:
         about = _about(options, ranges, learned)
-        made = {'pairs': _nulls(figures), 'mean': _nulls(means), 'units': UNITS, 'about': about}
-        options.json.write_text(json.dumps(made, indent=1, allow_nan=False) + '\n')
-        print(f'wrote {options.json}')
+        report.write_json(options.json, {'pairs': nulls(figures), 'mean': nulls(means), 'units': UNITS,
+                                         'about': about})
     if options.sheet is not None:
         method = f'stage{max(options.stages)}' if learned else PEER
         rows = []
-        for name in stereo_report.pairs_to_show(figures, method):  # anew: not all maps fit memory
+        for name in report.to_show(figures, method, 'bad2'):  # anew: not all maps fit memory
             sample = dataset[places[name]]
             answers = answers_to(sample)
             rows.append(stereo_report.pair_panels(
                 name, sample, {shown: answers[shown] for shown in dict.fromkeys((method, PEER))}))
         title = f'{options.data.resolve().name}: {len(figures)} pairs'
         note = 'some of them, from the best to the worst by bad-2; black: unknown'
-        pictures.save(options.sheet, stereo_report.sheet(title, rows, note))
+        pictures.save(options.sheet, report.sheet(title, rows, note))
         print(f'wrote {options.sheet}')
 
 
@@ -178,23 +167,20 @@ def _print(figures: Mapping[str, Mapping[str, Figures]], means: Mapping[str, Fig
            every_pair: bool) -> None:
     if every_pair:
         for name, of_pair in figures.items():
-            print(stereo_report.table(name, of_pair), end='\n\n')
-    print(stereo_report.table(f'mean of {len(figures)}', means))
+            print(report.table(name, of_pair, stereo_report.COLUMNS), end='\n\n')
+    print(report.table(f'mean of {len(figures)}', means, stereo_report.COLUMNS))
     marked = sum(np.isfinite(next(iter(of_pair.values()))['density_noc'])
                  for of_pair in figures.values())
     if marked:
-        print('\nnon-occluded pixels\n' + stereo_report.table(f'mean of {marked}', means, non_occluded=True))
+        print('\nnon-occluded pixels\n'
+              + report.table(f'mean of {marked}', means, stereo_report.OF_NON_OCCLUDED))
 
 
 def _about(options: argparse.Namespace, ranges: Mapping[str, int], learned: Sequence[Stages]
            ) -> dict[str, Any]:
     """What made the figures; ranges: that OpenCV's matchers searched [px], by pair."""
-    networks = {}
-    for stages in learned:
-        described = stages.describe()
-        networks[stages.weights] = {
-            'sha256': hashlib.sha256(pretrained.find(stages.weights).read_bytes()).hexdigest(),
-            'engine': described['engine'], 'precision': described['precision']}
+    networks = {stages.weights: report.about_weights(stages.weights, stages.describe())
+                for stages in learned}
     return {'command': _command(options), 'pairs': len(ranges), 'weights': networks,
             'opencv': cv2.__version__, 'opencv_searched_px': dict(ranges)}
 
@@ -207,13 +193,6 @@ def _command(options: argparse.Namespace) -> str:
     if options.max_disparity is not None:
         words += ['--max-disparity', str(options.max_disparity)]
     return shlex.join(words)
-
-
-def _nulls(values: Any) -> Any:
-    """Nested figures as JSON holds them: rounded, None for NaN."""
-    if isinstance(values, Mapping):
-        return {name: _nulls(value) for name, value in values.items()}
-    return round(values, 6) if np.isfinite(values) else None
 
 
 def _timed(work: Callable[..., Result], *arguments: Any, **options: Any) -> tuple[Result, float]:

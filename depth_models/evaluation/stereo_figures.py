@@ -1,6 +1,5 @@
-"""The figures of a disparity map with ground truth: names, units, one pair, means over pairs."""
+"""The figures of a disparity map with ground truth: names, units, one pair."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from depth_models.data.samples import StereoSample
 from depth_models.evaluation import metrics
+from depth_models.evaluation.figures import Figures
 from depth_models.frames import Map
 
 SUREST = 0.7  # of the pixels, for bad2_at_70
@@ -28,8 +28,6 @@ ALSO_NON_OCCLUDED = ('epe', *BAD, 'd1', 'density', 'ause')
 UNITS |= {f'{name}{NON_OCCLUDED}': f'as {name}, of the pixels that the right camera sees too'
           for name in ALSO_NON_OCCLUDED}
 
-Figures = dict[str, float]  # by the names of UNITS; NaN where one does not apply
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -41,19 +39,12 @@ class Answer:
 
 
 def judge(answer: Answer, sample: StereoSample) -> Figures:
-    """All figures of one answer. Errors are of the pixels that it has: see its density."""
+    """All figures of one answer, by the names of UNITS. Errors are of the pixels that it has (density)."""
     known = np.isfinite(sample.disparity)
     seen = known & sample.visible if sample.visible is not None else np.zeros_like(known)
     non_occluded = _figures(answer, sample, seen)
     return {**_figures(answer, sample, known), 'seconds': answer.seconds,
             **{f'{name}{NON_OCCLUDED}': non_occluded[name] for name in ALSO_NON_OCCLUDED}}
-
-
-def mean(figures: Sequence[Figures]) -> Figures:
-    """Over the pairs where a figure applies, each counting the same; NaN where there is none."""
-    known = {name: [one[name] for one in figures if np.isfinite(one[name])] for name in UNITS}
-    return {name: float(np.mean(values)) if values else float('nan')
-            for name, values in known.items()}
 
 
 def _figures(answer: Answer, sample: StereoSample, pixels: NDArray[np.bool_]) -> Figures:

@@ -11,8 +11,9 @@ import pytest
 from depth_models import pretrained
 from depth_models.data.formats import write_pfm
 from depth_models.data.samples import StereoSample
-from depth_models.evaluation import stereo, stereo_report
-from depth_models.evaluation.stereo_figures import UNITS, Answer, judge, mean
+from depth_models.evaluation import report, stereo
+from depth_models.evaluation.figures import mean
+from depth_models.evaluation.stereo_figures import UNITS, Answer, judge
 
 NAN = float('nan')
 CLASSICAL = ['bm', 'sgbm', 'sgbm_3way', 'bm_sparse', 'sgbm_sparse', 'sgbm_3way_sparse']
@@ -246,7 +247,7 @@ def test_sheets_show_the_best_pair_first_and_the_worst_last():
     figures = {name: {'sgbm': {'bad2': value}} for name, value in
                zip('abcdefghi', (50.0, 10.0, NAN, 30.0, 20.0, 70.0, 60.0, 40.0, 5.0))}
     # by bad-2: i b e d h a g f, and c is not judged
-    shown = stereo_report.pairs_to_show(figures, 'sgbm')
-    assert shown[0] == 'i' and shown[-1] == 'f' and len(shown) == stereo_report.SHOWN
+    shown = report.to_show(figures, 'sgbm', 'bad2')
+    assert shown[0] == 'i' and shown[-1] == 'f' and len(shown) == report.SHOWN
     assert shown == sorted(shown, key='ibedhagf'.index)
-    assert stereo_report.pairs_to_show({'b': figures['b']}, 'sgbm') == ['b']
+    assert report.to_show({'b': figures['b']}, 'sgbm', 'bad2') == ['b']

@@ -82,7 +82,7 @@ def test_middlebury_png_is_divided_by_its_scale(tmp_path):
 
 def test_a_png_of_another_kind_is_refused(tmp_path):
     cv2.imwrite(str(tmp_path / 'eight.png'), np.zeros((2, 3), np.uint8))
-    with pytest.raises(ValueError, match=r'grey 16-bit PNG is needed, got 1 channel\(s\) of uint8'):
+    with pytest.raises(ValueError, match=r'grey 16-bit image is needed, got 1 channel\(s\) of uint8'):
         formats.read_kitti_depth(tmp_path / 'eight.png')
     (tmp_path / 'text.png').write_bytes(b'no image')
     with pytest.raises(ValueError, match='not an image'):

@@ -14,6 +14,7 @@ from depth_models.geometry import (
     depth_from_disparity,
     disparity_from_depth,
     points_from_depth,
+    project_points,
 )
 
 focal_lengths = st.floats(50, 2000)
@@ -157,3 +158,57 @@ def test_decimation_below_one_is_refused():
 def test_a_map_of_another_size_than_its_camera_is_refused(function):
     with pytest.raises(ValueError, match=r'is \[2, 4\] but its camera is \[1,3\]'):
         function(np.ones((2, 4), np.float32), pair())
+
+
+@given(cameras(), st.integers(0, 2**32 - 1))
+def test_the_points_of_a_depth_map_project_to_that_map(camera, seed):
+    random = np.random.default_rng(seed)
+    depth = random.uniform(0.1, 100, (camera.height, camera.width)).astype(np.float32)
+    depth[random.random(depth.shape) < 0.3] = np.nan
+    points = points_from_depth(depth, camera)
+    np.testing.assert_array_equal(project_points(points, camera), depth)
+    shuffled = random.permutation(points.reshape(-1, 3))
+    np.testing.assert_array_equal(project_points(shuffled, camera), depth)
+
+
+@pytest.mark.parametrize('order', [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_of_the_points_on_a_pixel_the_nearest_one_is_seen(order):
+    camera = Camera(3, 2, 100.0, 50.0, 1.0, 0.0)
+    points = np.float32([[0, 0, 9], [0, 0, 4], [0.001, 0, 7]])[list(order)]
+    expected = np.full((2, 3), np.nan, np.float32)
+    expected[0, 1] = 4
+    np.testing.assert_array_equal(project_points(points, camera), expected)
+
+
+def test_a_point_belongs_to_the_pixel_whose_square_it_falls_into():
+    camera = Camera(3, 1, 100.0, 100.0, 0.0, 0.0)  # a pixel reaches from -0.5 to 0.5
+    x, z = [-0.0051, 0.0049, 0.0051, 0.0249, 0.0251], [1, 2, 3, 4, 5]
+    points = np.stack([np.multiply(x, z), np.zeros(5), z], axis=-1)
+    np.testing.assert_array_equal(project_points(points, camera), np.float32([[2, 3, 4]]))
+
+
+def test_points_that_the_camera_cannot_see_are_left_out():
+    camera = Camera(2, 2, 100.0, 100.0, 0.0, 0.0)
+    points = np.array([[0, 0, -1], [0, 0, 0], [np.nan, 0, 1], [0, 0, np.nan], [0, 0, np.inf], [5, 0, 1],
+                       [0, -5, 1], [1e300, 0, 1e-300], [0, 0, 1e-300], [0.01, 0.01, 1]])
+    np.testing.assert_array_equal(
+        project_points(points, camera), np.float32([[np.nan, np.nan], [np.nan, 1]]))
+    assert np.isnan(project_points(np.empty((0, 3)), camera)).all()
+
+
+def test_points_of_a_lidar_are_brought_into_the_optical_frame_first():
+    camera = Camera(5, 3, 10.0, 10.0, 2.0, 1.0)
+    # a LiDAR's x points forward, y left, z up; it stands 0.5 m behind the camera
+    from_lidar = np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, -0.5], [0, 0, 0, 1.0]])
+    depth = project_points(np.float32([[10.5, -1.0, 1.0]]), camera, transform=from_lidar)
+    assert depth[0, 3] == 10  # 1 m to the right, 1 m up
+    assert np.isfinite(depth).sum() == 1
+
+
+def test_unfit_points_and_transforms_are_refused():
+    camera = Camera(2, 2, 100.0, 100.0, 0.0, 0.0)
+    with pytest.raises(ValueError, match=r'points must be \[\.\.\.,3\], got \[4, 2\]'):
+        project_points(np.ones((4, 2)), camera)
+    for transform in (np.eye(3), np.full((4, 4), np.nan)):
+        with pytest.raises(ValueError, match='transform must be 4x4 and finite'):
+            project_points(np.ones((4, 3)), camera, transform=transform)

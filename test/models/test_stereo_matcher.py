@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from depth_models.estimators.stereo import SCALES, StereoMatcher
+from depth_models.estimators.prepared import SCALES
+from depth_models.estimators.stereo import StereoMatcher
 from depth_models.networks.anynet import AnyNet
 
 

@@ -3,14 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from depth_models.data.dataset import existing_folder
-from depth_models.data.stereo_datasets.files import (
-    FileDataset,
-    PairFiles,
-    if_there,
-    image_at,
-    scene_folders,
-)
+from depth_models.data.dataset import existing_folder, scene_folders
+from depth_models.data.image_files import if_there, image_at
+from depth_models.data.stereo_datasets.files import FileDataset, PairFiles
 
 TRUTH = 'disp0GT.pfm'
 

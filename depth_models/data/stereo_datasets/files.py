@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from depth_models.data import formats
 from depth_models.data.dataset import StereoDataset, layout_error
-from depth_models.data.image_files import SUFFIXES, beside, decode, read_rgb
+from depth_models.data.image_files import check_size, decode, read_rgb
 from depth_models.data.samples import StereoSample
 from depth_models.frames import Map, StereoCamera
 
@@ -102,29 +101,3 @@ def consistent(disparity: Map, of_right: Map) -> Mask:
     found = np.take_along_axis(of_right, np.clip(matches, 0, disparity.shape[1] - 1), axis=1)
     with np.errstate(invalid='ignore'):
         return inside & (np.abs(found - disparity) <= CONSISTENT)
-
-
-def image_at(folder: Path, stem: str, of: Path) -> Path:
-    """The image of this stem; FileNotFoundError where a ground truth `of` has none."""
-    path = beside(folder, stem)
-    if path is None:
-        raise FileNotFoundError(f'{folder / stem}: no image of this name (one of '
-                                f'{", ".join(SUFFIXES)}), but {of} belongs to it')
-    return path
-
-
-def if_there(path: Path) -> Path | None:
-    return path if path.is_file() else None
-
-
-def scene_folders(folder: Path) -> list[Path]:
-    """The folders that may hold one pair each: this one and those in it."""
-    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
-
-
-def check_size(path: Path, values: NDArray[Any], left: NDArray[Any]) -> None:
-    """ValueError where a file's picture or map has not the size of the left image."""
-    (height, width), (height_left, width_left) = values.shape[:2], left.shape[:2]
-    if (height, width) != (height_left, width_left):
-        raise ValueError(f'{path}: {width}x{height} px, but the left image is '
-                         f'{width_left}x{height_left} px')

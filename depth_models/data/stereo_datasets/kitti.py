@@ -10,14 +10,8 @@ from numpy.typing import NDArray
 
 from depth_models.data import formats
 from depth_models.data.dataset import existing_folder, layout_error
-from depth_models.data.stereo_datasets.files import (
-    FileDataset,
-    Mask,
-    PairFiles,
-    check_size,
-    if_there,
-    image_at,
-)
+from depth_models.data.image_files import check_size, if_there, image_at
+from depth_models.data.stereo_datasets.files import FileDataset, Mask, PairFiles
 from depth_models.frames import Camera, Map, StereoCamera
 
 
@@ -117,8 +111,7 @@ def read_kitti_camera(path: Path, left: str, right: str, size: tuple[int, int]) 
     P[0,3] is -fx times the camera's place along the baseline, so that the baseline is
     (P_left[0,3] - P_right[0,3]) / fx (Geiger et al., IJRR 2013).
     """
-    text = path.read_text()
-    p_left, p_right = (_projection(path, text, name) for name in (left, right))
+    p_left, p_right = (read_projection(path, name) for name in (left, right))
     fx = float(p_left[0, 0])
     baseline = float(p_left[0, 3] - p_right[0, 3]) / fx
     if not baseline > 0:
@@ -128,8 +121,9 @@ def read_kitti_camera(path: Path, left: str, right: str, size: tuple[int, int]) 
     return StereoCamera(camera, baseline, float(p_right[0, 2]))
 
 
-def _projection(path: Path, text: str, name: str) -> NDArray[np.float64]:
-    line = re.search(rf'^{name}:[ \t]*(.*)$', text, re.MULTILINE)
+def read_projection(path: Path, name: str) -> NDArray[np.float64]:
+    """The projection matrix [3,4] of a line "NAME: 12 numbers" in a file of KITTI."""
+    line = re.search(rf'^{name}:[ \t]*(.*)$', path.read_text(), re.MULTILINE)
     if line is None:
         raise ValueError(f'{path}: no line "{name}: ..."')
     try:

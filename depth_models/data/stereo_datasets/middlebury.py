@@ -7,16 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from depth_models.data import formats
-from depth_models.data.dataset import existing_folder
-from depth_models.data.image_files import beside
-from depth_models.data.stereo_datasets.files import (
-    FileDataset,
-    PairFiles,
-    if_there,
-    image_at,
-    read_disparity_pfm,
-    scene_folders,
-)
+from depth_models.data.dataset import existing_folder, scene_folders
+from depth_models.data.image_files import beside, if_there, image_at
+from depth_models.data.stereo_datasets.files import FileDataset, PairFiles, read_disparity_pfm
 from depth_models.frames import Map
 
 

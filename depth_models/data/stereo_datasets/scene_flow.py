@@ -6,13 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from depth_models.data.dataset import existing_folder, layout_error
-from depth_models.data.stereo_datasets.files import (
-    FileDataset,
-    PairFiles,
-    if_there,
-    image_at,
-    read_disparity_pfm,
-)
+from depth_models.data.image_files import if_there, image_at
+from depth_models.data.stereo_datasets.files import FileDataset, PairFiles, read_disparity_pfm
 from depth_models.frames import Map
 
 RENDERINGS = {  # the names that a folder of images has in the archives

@@ -1,0 +1,233 @@
+"""
+Metres for what one camera sees: scale, or scale and shift, fitted to a few metric depths.
+
+A network that sees one image knows shapes better than sizes. What is left open is a scale, and with
+relative networks a shift of inverse depth [Ranftl et al., arXiv 1907.01341, section 5]:
+
+    1 / metric = 1 / (scale * depth) + shift
+
+How it is fitted, and why so:
+
+- By relative errors, log(fitted / sample): those are what networks keep even from near to far. Errors
+  of inverse depth would be about near things only, errors in m about far ones.
+- `median` is the median ratio, right with almost half of the samples wrong.
+- `affine` starts from the least median of squares over lines through pairs of samples [Rousseeuw, JASA
+  1984], which needs no threshold and bears almost half of wrong samples too. It is polished by
+  iteratively reweighted least squares with Tukey's biweight, which gives wrong samples no weight at
+  all: Huber's gives them some, and a sample that fell through a gap onto the wall behind has leverage.
+- Smoothing adds up the normal equations of the frames, fading with age: a frame counts by its number
+  of samples, and one that knows only the scale still helps to tell it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depth_models.frames import Map
+
+MODES = ('none', 'median', 'affine')
+LEAST_FOR_SCALE, LEAST_FOR_SHIFT = 8, 20  # samples
+LEAST_SPREAD = 0.1  # of inverse depth, relative: below it, a shift cannot be told from a scale
+MOST_SAMPLES, MOST_FOR_START = 2000, 300  # evenly out of more: the rest costs time and adds little
+PAIRS = 200  # with 30 % wrong samples half of them are right; with 90 % of a third, still some
+ROUNDS = 8  # of reweighting
+TUKEY = 4.685  # standard deviations: 95 % as exact as least squares where nothing is wrong
+LEAST_DEVIATION = 0.01  # relative: no sensor and no network is better
+FARTHER = 2.0  # times the farthest sample: where a fit with a negative shift ends
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """1 / metric = 1 / (scale * depth) + shift, and how well that is known."""
+
+    mode: str = 'none'  # what was fitted, of MODES: 'median' is a scale alone
+    scale: float = 1.0  # m for one unit of depth
+    shift: float = 0.0  # 1/m
+    residual: float = float('nan')  # median of |fitted / sample - 1| over this frame's samples
+    samples: int = 0  # of this frame, known in both maps
+    farthest: float = float('inf')  # m: what the fit puts beyond it is unknown
+    note: str = ''  # why less was fitted than asked for; '' otherwise
+
+    def apply(self, depth: Map) -> Map:
+        """[H,W] -> [H,W] m, NaN where it is unknown or lies beyond what the fit tells."""
+        if self.mode == 'none':
+            return depth
+        with np.errstate(divide='ignore', over='ignore', invalid='ignore'):
+            metric = depth * np.float32(self.scale)
+            if self.shift:
+                metric /= np.float32(self.shift) * metric + np.float32(1)
+            known = (metric > 0) & (metric <= self.farthest) & (depth > 0) & (metric < np.inf)
+        np.copyto(metric, np.nan, where=~known)
+        return metric
+
+
+class MetricScale:
+    """Fits frame after frame and remembers.
+
+    >>> metric_scale = MetricScale('affine')
+    >>> fit = metric_scale.update(depth, sparse_depth)  # [H,W] each
+    >>> metric = metric_scale.apply(depth)  # [H,W] m
+    """
+
+    def __init__(self, mode: str = 'none', *, memory: float = 10.0) -> None:
+        """mode: of MODES. memory: frames after which one counts 1/e; 0: each frame stands alone."""
+        if mode not in MODES:
+            raise ValueError(f'scale must be one of {", ".join(MODES)}, got {mode!r}')
+        if not 0 <= memory < float('inf'):
+            raise ValueError(f'memory must be 0 or more frames, got {memory}')
+        self.mode = mode
+        self._keep = float(np.exp(-1 / memory)) if memory else 0.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all: time has jumped, or the camera is another one."""
+        self.fit = Fit()  # the last one
+        self._known = _Known()
+
+    @property
+    def fitted(self) -> bool:
+        """There is a fit, from this frame or an earlier one: what `apply` gives is in m."""
+        return self.fit.mode != 'none'
+
+    def apply(self, depth: Map) -> Map:
+        """Depth by the last fit: [H,W] -> [H,W] m; as it is where nothing has been fitted."""
+        return self.fit.apply(depth)
+
+    def update(self, depth: Map, sparse_depth: Map) -> Fit:
+        """Fit a frame: its depth, of any unit, and metric depths [m] of some of its pixels, [H,W] each.
+
+        Where one of them is not a positive, finite number, there is no sample. With too few samples
+        the last fit stays, and its note says so.
+        """
+        if depth.shape != sparse_depth.shape:
+            raise ValueError(f'sparse_depth is {list(sparse_depth.shape)} but depth is {list(depth.shape)}')
+        if self.mode == 'none':
+            return self.fit
+        inverse, truth = _samples(depth, sparse_depth)
+        samples = len(truth)
+        if samples < LEAST_FOR_SCALE:
+            self.fit = replace(self.fit, samples=samples, residual=float('nan'), note=(
+                f'{samples} samples, fewer than {LEAST_FOR_SCALE}: '
+                + ('the last fit stays' if self.fitted else 'nothing is fitted')))
+            return self.fit
+        if samples > MOST_SAMPLES:
+            chosen = _evenly(samples, MOST_SAMPLES)
+            inverse, truth = inverse[chosen], truth[chosen]
+        self._known = self._known.faded(self._keep).plus(_look(inverse, truth, self.mode == 'affine'))
+        fit = replace(_solve(self._known, self.mode == 'affine'), samples=samples)
+        fitted = fit.apply((1 / inverse).astype(np.float32))
+        error = np.abs(fitted / truth - 1)
+        self.fit = replace(fit, residual=float(np.median(np.where(np.isnan(error), np.inf, error))))
+        return self.fit
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What frames have told, as sums that can be added and faded."""
+
+    count: float = 0.0  # samples
+    log_scales: float = 0.0  # of the medians, each times its samples
+    # normal equations of (1 / scale, shift): uu, uv, vv and the right side, of rows (u, v)
+    equations: tuple[float, ...] = (0.0,) * 5
+    farthest: float = 0.0  # m, of the samples that were believed
+
+    def faded(self, keep: float) -> '_Known':
+        return _Known(keep * self.count, keep * self.log_scales,
+                      tuple(keep * value for value in self.equations), keep * self.farthest)
+
+    def plus(self, other: '_Known') -> '_Known':
+        return _Known(
+            self.count + other.count, self.log_scales + other.log_scales,
+            tuple(a + b for a, b in zip(self.equations, other.equations, strict=True)),
+            max(self.farthest, other.farthest))
+
+
+def _samples(depth: Map, sparse_depth: Map) -> tuple[Values, Values]:
+    """1 / depth and metric depth of the pixels that have both."""
+    with np.errstate(divide='ignore', over='ignore', invalid='ignore'):
+        pixels = np.flatnonzero(sparse_depth > 0)
+        truth = sparse_depth.reshape(-1)[pixels].astype(np.float64)
+        inverse = 1 / depth.reshape(-1)[pixels].astype(np.float64)
+    known = np.isfinite(truth) & np.isfinite(inverse) & (inverse > 0)
+    return inverse[known], truth[known]
+
+
+def _look(inverse: Values, truth: Values, affine: bool) -> _Known:
+    """What one frame tells."""
+    log_scale = float(np.median(np.log(truth * inverse)))
+    told = _Known(len(truth), len(truth) * log_scale)
+    if not affine:
+        return told
+    slope, shift = _start(inverse, truth, float(np.exp(-log_scale)))
+    for _ in range(ROUNDS):
+        equations, weight = _equations(inverse, truth, slope, shift)
+        uu, uv, vv, ur, vr = equations
+        if (determinant := uu * vv - uv * uv) <= 1e-9 * uu * vv:
+            break
+        slope, shift = (ur * vv - vr * uv) / determinant, (vr * uu - ur * uv) / determinant
+    believed = truth[weight > 0]
+    return replace(told, equations=equations, farthest=float(believed.max(initial=0.0)))
+
+
+def _start(inverse: Values, truth: Values, slope: float) -> tuple[float, float]:
+    """The line whose relative errors have the least median; slope: that of the best scale alone."""
+    if len(truth) > MOST_FOR_START:
+        chosen = _evenly(len(truth), MOST_FOR_START)
+        inverse, truth = inverse[chosen], truth[chosen]
+    order, third = np.argsort(inverse), len(truth) // 3
+    random = np.random.default_rng(0)  # the same samples give the same fit
+    # one of the near ones, one of the far ones: close pairs tell little of a slope
+    low, high = (order[part][random.integers(0, third, PAIRS)]
+                 for part in (slice(third), slice(-third, None)))
+    with np.errstate(divide='ignore', over='ignore', invalid='ignore'):
+        slopes = (1 / truth[high] - 1 / truth[low]) / (inverse[high] - inverse[low])
+        shifts = 1 / truth[low] - slopes * inverse[low]
+        slopes, shifts = np.append(slopes, slope), np.append(shifts, 0.0)
+        errors = np.abs(np.log((slopes[:, None] * inverse + shifts[:, None]) * truth))
+    errors[np.isnan(errors)] = np.inf
+    middle = len(truth) // 2
+    best = int(np.argmin(np.partition(errors, middle, axis=1)[:, middle]))
+    return float(slopes[best]), float(shifts[best])
+
+
+def _equations(inverse: Values, truth: Values, slope: float, shift: float
+               ) -> tuple[tuple[float, ...], Values]:
+    """The normal equations at a line, weighted by how well samples fit it, and those weights."""
+    line = slope * inverse + shift
+    ahead = line > 0
+    line = np.where(ahead, line, 1.0)
+    error = np.log(line * truth)
+    deviation = max(1.4826 * float(np.median(np.abs(error))), LEAST_DEVIATION)
+    weight = np.where(ahead, np.clip(1 - (error / (TUKEY * deviation)) ** 2, 0, None) ** 2, 0.0)
+    # Gauss-Newton: the error's gradient is (inverse, 1) / line, and the line itself makes that 1
+    u, v, right = inverse / line, 1 / line, 1 - error
+    sums = (weight * u * u, weight * u * v, weight * v * v, weight * u * right, weight * v * right)
+    return tuple(float(values.sum()) for values in sums), weight
+
+
+def _solve(known: _Known, affine: bool) -> Fit:
+    """The fit of all that is known; a scale alone, with a note, where a shift cannot be told."""
+    scale_alone = Fit('median', float(np.exp(known.log_scales / known.count)))
+    if not affine:
+        return scale_alone
+    uu, uv, vv, ur, vr = known.equations
+    determinant = uu * vv - uv * uv
+    if known.count < LEAST_FOR_SHIFT:
+        reason = f'{known.count:.0f} samples, fewer than {LEAST_FOR_SHIFT}'
+    elif determinant < LEAST_SPREAD ** 2 * uu * vv:
+        reason = f'the samples span less than {LEAST_SPREAD:.0%} of inverse depth'
+    elif (slope := (ur * vv - vr * uv) / determinant) <= 0:
+        reason = 'what is said to be nearer is farther'
+    else:
+        shift = (vr * uu - ur * uv) / determinant
+        return Fit('affine', 1 / slope, shift,
+                   farthest=FARTHER * known.farthest if shift < 0 else float('inf'))
+    return replace(scale_alone, note=f'scale only: {reason}')
+
+
+def _evenly(count: int, most: int) -> NDArray[np.int64]:
+    """`most` indices of 0..count - 1 at even steps."""
+    return np.linspace(0, count - 1, most).astype(np.int64)

@@ -1,0 +1,149 @@
+"""
+Coarse to fine: one network for the layout of a scene, a second one for its edges.
+
+Eigen et al., "Depth Map Prediction from a Single Image using a Multi-Scale Deep Network", NIPS 2014,
+arXiv 1406.2283, section 3.1, in the fully convolutional form of the project "Monocular Depth
+Estimation using a Coarse-to-Fine Deep Network": strided convolutions in place of the paper's fully
+connected layers, bilinear upsampling, and a fine network without downsampling.
+
+    coarse   image                   down to 1/32, up to 1/4, bilinear x4        (its "Coarse Network")
+    fine     image and coarse depth  five convolutions at full size              (its "Fine Network")
+
+The coarse network is trained first, then frozen, and the fine one is trained on what it says.
+
+Shapes: B batch, C channels, H x W input image (multiples of 32; training: 224 x 224).
+
+Where the two texts leave room (the project gives neither layers nor widths):
+
+- Coarse: five strided convolutions, the bottleneck's with dilation, so that at 224 x 224 each cell sees
+  the whole image, as the fully connected layers did. No skip connections: it ignores the outlines of
+  things by design. It ends at 1/4, as the paper's does, and is brought to full size from there.
+- Kernels of stride 2 are 4x4, so that a grid cell is centred on the pixels that it covers.
+- Depth is the sigmoid of a logit. For what is much nearer than `max_depth` that is the logarithm of
+  depth which the paper predicts; it bends towards a largest depth instead of going beyond it.
+- Fine sees the coarse depth as its logit, adds a correction to it, and the correction starts at zero:
+  training begins with the coarse answer, and what is kept of the layout needs no learning. Dilation
+  lets its five convolutions see 19 x 19 px.
+- Batch norm in both. A frozen coarse network is in eval mode too, or its statistics go on drifting.
+- `max_depth` is 80 m, the usual cap of KITTI, which the project trains on.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from depth_models.networks.anynet import convolution
+from depth_models.networks.anynet_wide import bilinear
+from depth_models.networks.mono_parts import Confidence, DepthOutput, ImageInput, check_positive
+
+COARSEST = 32  # px of the image in one cell of the coarsest grid; sizes must be a multiple of it
+LEVELS_DOWN, LEVELS_UP = 5, 3
+PARTS = ('coarse', 'fine')
+SURE = 4  # px of the image in a cell of the grid of confidence
+
+
+@dataclass(frozen=True)
+class CoarseToFineConfig:
+    """What fixes the shape of every weight, and the scale of its depth; saved with the weights."""
+
+    down_channels: tuple[int, ...] = (32, 64, 96, 128, 192)  # coarse: at 1/2 to 1/32
+    bottleneck_dilations: tuple[int, ...] = (1, 2, 4)  # of its convolutions at 1/32
+    up_channels: tuple[int, ...] = (128, 96, 64)  # at 1/16, 1/8, 1/4
+    fine_channels: int = 32
+    fine_dilations: tuple[int, ...] = (1, 2, 4, 1)  # of its convolutions at full size
+    confidence_channels: int = 8
+    max_depth: float = 80.0  # m, of an output of 1
+
+    def __post_init__(self) -> None:
+        for name, number in (('down_channels', LEVELS_DOWN), ('up_channels', LEVELS_UP)):
+            if len(values := getattr(self, name)) != number:
+                raise ValueError(f'{name} must be {number} numbers, got {values}')
+        if not self.fine_dilations:
+            raise ValueError('fine_dilations must hold a number for each convolution, got none')
+        check_positive(self, 'down_channels', 'bottleneck_dilations', 'up_channels', 'fine_channels',
+                       'fine_dilations', 'confidence_channels', 'max_depth')
+
+
+class CoarseToFine(nn.Module):
+    """Both networks: `coarse(image)`, then `fine(image, coarse)` with what the first one said."""
+
+    def __init__(self, config: CoarseToFineConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or CoarseToFineConfig()
+        self.coarse = CoarseNet(config)
+        self.fine = FineNet(config)
+
+    def forward(self, image: Tensor) -> tuple[DepthOutput, DepthOutput]:
+        """Coarse and fine, of [B,H,W,3] RGB in 0..255, uint8 or float."""
+        coarse = self.coarse(image)
+        return coarse, self.fine(image, coarse)
+
+    def parameters_of(self, part: str) -> list[nn.Parameter]:
+        """What is trained in a phase. part: of PARTS; no parameter is of both."""
+        if part not in PARTS:
+            raise ValueError(f'part must be one of {", ".join(PARTS)}, got {part!r}')
+        return list(getattr(self, part).parameters())
+
+
+class CoarseNet(nn.Module):
+    """The layout: [B,H,W,3] -> smooth depth, and confidence."""
+
+    def __init__(self, config: CoarseToFineConfig) -> None:
+        super().__init__()
+        down, up = config.down_channels, config.up_channels
+        self.input = ImageInput(COARSEST)
+        self.down = nn.Sequential(*[nn.Sequential(
+            convolution(above, channels, kernel=4, stride=2),
+            # at 1/2 one is enough: there a second one costs as much as all that follow
+            *([convolution(channels, channels)] if level else []))
+            for level, (above, channels) in enumerate(pairwise((3, *down)))])
+        self.bottleneck = nn.Sequential(*[
+            dilated(down[-1], down[-1], dilation) for dilation in config.bottleneck_dilations])
+        self.up = nn.ModuleList(
+            convolution(below, channels) for below, channels in pairwise((down[-1], *up)))
+        self.depth = nn.Conv2d(up[-1], 1, 3, padding=1)
+        self.confidence = Confidence(up[-1], config.confidence_channels)
+
+    def forward(self, image: Tensor) -> DepthOutput:
+        x = self.bottleneck(self.down(self.input(image)))
+        for layer in self.up:
+            x = layer(bilinear(x, (2 * x.shape[-2], 2 * x.shape[-1])))
+        logit = self.depth(x)
+        size = (image.shape[1], image.shape[2])
+        full = bilinear(logit, size)
+        return DepthOutput(torch.sigmoid(full), self.confidence(x, logit, size), full)
+
+
+class FineNet(nn.Module):
+    """The edges: [B,H,W,3] and what the coarse network said of it -> refined depth, and confidence."""
+
+    def __init__(self, config: CoarseToFineConfig) -> None:
+        super().__init__()
+        channels = config.fine_channels
+        self.input = ImageInput(COARSEST)
+        self.layers = nn.Sequential(*[
+            dilated(inputs, channels, dilation) for inputs, dilation in zip(
+                (4, *[channels] * (len(config.fine_dilations) - 1)), config.fine_dilations, strict=True)])
+        self.correction = nn.Conv2d(channels, 1, 3, padding=1)
+        nn.init.zeros_(self.correction.weight)
+        self.correction.bias = nn.Parameter(torch.zeros(1))
+        self.confidence = Confidence(2, config.confidence_channels)
+
+    def forward(self, image: Tensor, coarse: DepthOutput) -> DepthOutput:
+        """coarse: as the coarse network gives it; gradients go through it unless it is frozen."""
+        correction = self.correction(self.layers(torch.cat([self.input(image), coarse.logit], dim=1)))
+        logit = coarse.logit + correction
+        evidence = torch.cat([coarse.confidence, correction.abs()], dim=1)
+        size = (image.shape[1], image.shape[2])
+        confidence = self.confidence(F.avg_pool2d(evidence, SURE), F.avg_pool2d(logit, SURE), size)
+        return DepthOutput(torch.sigmoid(logit), confidence, logit)
+
+
+def dilated(inputs: int, outputs: int, dilation: int) -> nn.Sequential:
+    """3x3 convolution of a grid with gaps, batch norm, ReLU; the size stays."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation, bias=False),
+        nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
