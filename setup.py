@@ -48,5 +48,7 @@ setup(
     description='ROS 2 nodes that turn camera images into depth within a latency budget',
     license='Apache-2.0',
     entry_points={'console_scripts': ['depth-nodes = depth_models.cli:main',
-                                      'stereo_node = depth_nodes.stereo_node:main']},
+                                      'stereo_node = depth_nodes.stereo_node:main',
+                                      'mono_node = depth_nodes.mono_node:main',
+                                      'coarse_to_fine_node = depth_nodes.coarse_to_fine_node:main']},
 )

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from depth_models.data import generate
 from depth_models.estimators import export_files
+from depth_models.evaluation import mono as evaluate_mono
 from depth_models.evaluation import stereo as evaluate_stereo
+from depth_models.training import mono as train_mono
 from depth_models.training import stereo as train_stereo
 
 Run = Callable[[argparse.Namespace], None]
@@ -22,9 +24,15 @@ def main(arguments: list[str] | None = None) -> None:
     train = _group(commands, 'train', 'train a network')
     _add(train, 'stereo', train_stereo.add_arguments, train_stereo.run,
          'train a stereo network; goes on where it was killed')
+    _add(train, 'mono', train_mono.add_arguments, train_mono.run,
+         'train depth from one image; goes on where it was killed')
+    _add(train, 'coarse_to_fine', train_mono.COARSE_TO_FINE.add_arguments, train_mono.COARSE_TO_FINE.run,
+         'train the coarse network, then the fine one; goes on where it was killed')
     evaluate = _group(commands, 'evaluate', 'measure accuracy against ground truth')
     _add(evaluate, 'stereo', evaluate_stereo.add_arguments, evaluate_stereo.run,
          'judge every stage beside the matchers of OpenCV')
+    _add(evaluate, 'mono', evaluate_mono.add_arguments, evaluate_mono.run,
+         'judge depth from one image beside answers that do not look at it')
     options = parser.parse_args(arguments)
     try:
         options.run(options)

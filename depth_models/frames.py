@@ -71,6 +71,11 @@ class StereoFrame:
             (h, w), (hr, wr) = self.left.shape[:2], self.right.shape[:2]
             raise ValueError(f'left is {w}x{h} but right is {wr}x{hr}')
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width [px]."""
+        return self.left.shape[0], self.left.shape[1]
+
 
 @dataclass(frozen=True)
 class StereoEstimate:
@@ -94,6 +99,11 @@ class MonoFrame:
 
     def __post_init__(self) -> None:
         _check_image('image', self.image)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width [px]."""
+        return self.image.shape[0], self.image.shape[1]
 
 
 @dataclass(frozen=True)

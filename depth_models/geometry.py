@@ -44,6 +44,12 @@ def disparity_from_depth(depth: Map, camera: StereoCamera) -> Map:
     return disparity
 
 
+def depth_within(depth: Map, *, min_range: float = 0.0, max_range: float = float('inf')) -> Map:
+    """[H,W] m -> [H,W] m: NaN where depth is not positive, not finite or outside of the range."""
+    known = (depth > 0) & (depth >= min_range) & (depth <= max_range) & (depth < np.inf)
+    return np.where(known, depth, np.float32(np.nan))
+
+
 def points_from_depth(depth: Map, camera: Camera, *, out: NDArray[np.float32] | None = None
                       ) -> NDArray[np.float32]:
     """Organized points x, y, z [m]: [H,W] -> float32 [H,W,3]; NaN in all three where depth is NaN.

@@ -27,12 +27,13 @@ from std_msgs.msg import Header
 from stereo_msgs.msg import DisparityImage
 
 from depth_models import frames
-from depth_models.frames import Camera, Map, StereoCamera, StereoFrame
-from depth_models.geometry import decimated, points_from_depth
+from depth_models.frames import Camera, Map, MonoFrame, StereoCamera, StereoFrame
+from depth_models.geometry import decimated, depth_within, points_from_depth
 from depth_nodes import camera_checks
 from depth_nodes.standins.cv_bridge import CvBridge, CvBridgeError
 
 STEREO_TOPICS = ('left/image_rect', 'left/camera_info', 'right/image_rect', 'right/camera_info')
+MONO_TOPICS = ('image_rect', 'camera_info')
 POINT_FIELDS = ('x', 'y', 'z', 'rgb')  # float32 each; rgb is 0x00RRGGBB in the bits of one (PCL)
 
 
@@ -65,6 +66,10 @@ ENCODINGS = {
     **{name: Encoding('yuv422_yuy2', 'u1', 2, False) for name in ('yuv422_yuy2', 'yuyv')},
 }
 FLOAT_MAP = Encoding('32FC1', 'f4', 1, True)  # not a picture: only read_map takes it
+# sensor_msgs/PointField: datatype -> how a value lies in the data
+POINT_TYPES = {PointField.INT8: 'i1', PointField.UINT8: 'u1', PointField.INT16: 'i2',
+               PointField.UINT16: 'u2', PointField.INT32: 'i4', PointField.UINT32: 'u4',
+               PointField.FLOAT32: 'f4', PointField.FLOAT64: 'f8'}
 # A file cut off still decodes, grey where it ends: first bytes -> (last bytes, name)
 FILE_ENDS = {b'\xff\xd8': (b'\xff\xd9', 'JPEG'), b'\x89PNG': (b'IEND\xaeB`\x82', 'PNG')}
 
@@ -179,6 +184,25 @@ class StereoMessages:
     right_info: CameraInfo
     arrival: float  # of the last message of the set [monotonic s]
 
+    @property
+    def header(self) -> Header:
+        """Of everything that is published of the set."""
+        return self.left.header
+
+
+@dataclass(frozen=True)
+class MonoMessages:
+    """One image and its calibration, of one stamp."""
+
+    image: Image | CompressedImage
+    info: CameraInfo
+    arrival: float  # of the later one [monotonic s]
+
+    @property
+    def header(self) -> Header:
+        """Of everything that is published of the image."""
+        return self.image.header
+
 
 def read_stereo(messages: StereoMessages, *, grey: bool = False,
                 topics: tuple[str, str, str, str] = STEREO_TOPICS) -> StereoFrame:
@@ -196,6 +220,18 @@ def read_stereo(messages: StereoMessages, *, grey: bool = False,
     baseline = camera_checks.check_pair(left_info_topic, p_left, right_info_topic, p_right, size)
     camera = StereoCamera(_camera(p_left, size), baseline, cx_right=p_right[2])
     return StereoFrame(left, right, camera)
+
+
+def read_mono(messages: MonoMessages, *, grey: bool = False, topics: tuple[str, str] = MONO_TOPICS
+              ) -> MonoFrame:
+    """The image and its camera. `topics` are the names for errors, in the order of the messages.
+
+    Raises UnreadableImage, or ValueError when size or calibration do not fit (camera_checks).
+    """
+    image_topic, info_topic = topics
+    image = read_image(messages.image, image_topic, grey=grey)
+    size = (image.shape[1], image.shape[0])
+    return MonoFrame(image, _camera(_projection(messages.info, info_topic, size, image_topic), size))
 
 
 def _projection(info: CameraInfo, topic: str, size: tuple[int, int], image_topic: str
@@ -231,6 +267,54 @@ def read_map(message: Image, topic: str) -> Map:
         raise UnreadableImage(f'{topic}: encoding is {message.encoding!r}, expected 32FC1')
     pixels.flags.writeable = False  # it may be the message's own memory
     return pixels
+
+
+def read_depth(message: Image, topic: str) -> Map:
+    """Depth [m] of a 32FC1 image in m or a 16UC1 one in mm, NaN where it is not positive and finite.
+
+    Raises UnreadableImage.
+    """
+    if message.encoding not in ('32FC1', '16UC1'):
+        raise UnreadableImage(f'{topic}: encoding is {message.encoding!r}, depth is 32FC1 (m) or 16UC1 (mm)')
+    values = _pixels(message, topic)[0]
+    depth = values * np.float32(1e-3) if message.encoding == '16UC1' else values
+    return depth_within(depth)
+
+
+def read_points(message: PointCloud2, topic: str) -> NDArray[np.floating]:
+    """x, y, z of a cloud of any field layout, byte order and padding of rows: [N,3] in its frame [m].
+
+    float32, or float64 where a field is; no points are an empty cloud. Raises UnreadableImage.
+    """
+    fields = {field.name: field for field in message.fields}
+    if missing := [name for name in 'xyz' if name not in fields]:
+        raise UnreadableImage(f'{topic}: there is no field {", ".join(missing)}; fields are '
+                              f'{", ".join(fields) or "none"}')
+    height, width, step = message.height, message.width, message.point_step
+    order = '>' if message.is_bigendian else '<'
+    formats, offsets = [], [fields[name].offset for name in 'xyz']
+    for name in 'xyz':
+        if (kind := fields[name].datatype) not in POINT_TYPES:
+            raise UnreadableImage(f'{topic}: field {name} has datatype {kind}, known are '
+                                  f'{min(POINT_TYPES)} to {max(POINT_TYPES)}')
+        formats.append(f'{order}{POINT_TYPES[kind]}')
+        if (end := fields[name].offset + np.dtype(formats[-1]).itemsize) > step:
+            raise UnreadableImage(f'{topic}: field {name} ends at byte {end}, but point_step is {step}')
+    if not (height and width):
+        return np.empty((0, 3), np.float32)
+    if height > 1 and message.row_step < width * step:
+        raise UnreadableImage(f'{topic}: row_step is {message.row_step}, but a row of {width} points '
+                              f'takes {width * step} bytes')
+    needed, size = (height - 1) * message.row_step + width * step, len(message.data)
+    if size < needed:
+        raise UnreadableImage(f'{topic}: data has {size} bytes, but {width}x{height} points take '
+                              f'{needed}; the cloud was cut off')
+    layout = np.dtype({'names': list('xyz'), 'formats': formats, 'offsets': offsets, 'itemsize': step})
+    # of a single row the step does not matter, and some drivers leave it 0
+    points: NDArray = np.ndarray((height, width), layout, message.data,
+                                 strides=(message.row_step, step))
+    floats = np.result_type(np.float32, *(of for of in formats if 'f' in of))
+    return np.stack([points[name].reshape(-1).astype(floats, copy=False) for name in 'xyz'], axis=-1)
 
 
 def read_disparity(message: DisparityImage, topic: str) -> Map:
@@ -286,12 +370,13 @@ def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
 
 
 def disparity_message(header: Header, disparity: Map, camera: StereoCamera, *, min_disparity: float,
-                      max_disparity: float, delta_d: float) -> DisparityImage:
+                      max_disparity: float, delta_d: float, virtual: bool = False) -> DisparityImage:
     """Disparity [px] as stereo_msgs/DisparityImage defines it.
 
     disparity, and the range searched: left column - right column. Published is what the message
     asks for, that less the principal point difference, range included, so that Z = f T / d holds
     for all of them. What is unknown or outside of the range is min_disparity - 1.
+    virtual: there is no right image, so no pixel has its match outside of it.
     """
     offset = camera.principal_point_difference
     low, high = np.float32(min_disparity - offset), np.float32(max_disparity - offset)
@@ -302,7 +387,7 @@ def disparity_message(header: Header, disparity: Map, camera: StereoCamera, *, m
     return DisparityImage(
         header=header, image=image_message(header, published, '32FC1'),
         f=float(camera.left.fx), t=float(camera.baseline),
-        valid_window=_valid_window(camera.left, min_disparity, max_disparity),
+        valid_window=_valid_window(camera.left, *((0, 0) if virtual else (min_disparity, max_disparity))),
         min_disparity=float(low), max_disparity=float(high), delta_d=float(delta_d))
 
 

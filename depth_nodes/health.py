@@ -7,7 +7,7 @@ Everything is counted here, by whatever thread; nothing here decides anything.
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -22,6 +22,14 @@ REPEAT = 30.0  # s: between log lines that say the same
 
 
 @dataclass(frozen=True)
+class Remarks:
+    """What a node has to say of one answer beside its times."""
+
+    values: Mapping[str, object] = field(default_factory=dict)
+    warning: str = ''  # what the answer lacks, in a sentence
+
+
+@dataclass(frozen=True)
 class FrameReport:
     """What one answered frame took. All times in seconds."""
 
@@ -32,6 +40,7 @@ class FrameReport:
     parts: Mapping[str, float]  # 'queue', 'conversion', 'stage_1' ..., 'publishing', in order
     total: float  # from the last message of the set to the last output
     budget: float
+    remarks: Remarks = field(default_factory=Remarks)
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,9 @@ class Health:
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
         self._rejected: tuple[float, _Fault] | None = None  # when [monotonic s], and why
+        self._ignored: tuple[float, _Fault] | None = None
         self._shortfall: tuple[float, _Fault] | None = None
+        self._lack: tuple[float, _Fault] | None = None
         self._recent: deque[FrameReport] = deque(maxlen=100)
         self._said_missing = float('-inf')  # monotonic s
 
@@ -72,15 +83,19 @@ class Health:
 
     def reject(self, error: Exception) -> None:
         """A set that cannot be used, or on which something broke: counted, logged, shown."""
-        # a ValueError is about the input; anything else is about us, and then its type matters
-        text = str(error) if isinstance(error, ValueError) else f'{type(error).__name__}: {error}'
-        # one bad or late image may be an accident; a calibration or a mistake of ours stays
-        level = DiagnosticStatus.WARN if isinstance(error, UnreadableImage | StaleSet) \
-            else DiagnosticStatus.ERROR
+        fault = _fault(error)
         with self._lock:
             self._counts['rejected'] += 1
-            self._rejected = time.monotonic(), _Fault(level, text)
-        self._node.get_logger().error(f'frame dropped: {text}', throttle_duration_sec=5.0)
+            self._rejected = time.monotonic(), fault
+        self._node.get_logger().error(f'frame dropped: {fault.text}', throttle_duration_sec=5.0)
+
+    def ignore(self, error: Exception) -> None:
+        """A message beside the set that cannot be used; the set is answered without it."""
+        fault = _fault(error)
+        with self._lock:
+            self._counts['ignored'] += 1
+            self._ignored = time.monotonic(), fault
+        self._node.get_logger().error(f'ignored: {fault.text}', throttle_duration_sec=5.0)
 
     def answer(self, report: FrameReport) -> None:
         """A set was answered: count it and tell ~/statistics, when somebody listens there."""
@@ -89,6 +104,8 @@ class Health:
             self._recent.append(report)
             if report.shortfall:
                 self._shortfall = time.monotonic(), _Fault(DiagnosticStatus.WARN, report.shortfall)
+            if report.remarks.warning:
+                self._lack = time.monotonic(), _Fault(DiagnosticStatus.WARN, report.remarks.warning)
             counts = dict(self._counts)
         if self._statistics.get_subscription_count() == 0:
             return
@@ -97,7 +114,7 @@ class Health:
                   **{f'{part}_ms': f'{seconds * 1e3:.3f}' for part, seconds in report.parts.items()},
                   'total_ms': f'{report.total * 1e3:.3f}', 'budget_ms': f'{report.budget * 1e3:.3f}',
                   'budget_kept': kept, 'dropped': counts.get('dropped', 0),
-                  'rejected': counts.get('rejected', 0)}
+                  'rejected': counts.get('rejected', 0), **report.remarks.values}
         self._statistics.publish(DiagnosticArray(header=report.header, status=[DiagnosticStatus(
             level=DiagnosticStatus.OK if kept else DiagnosticStatus.WARN,
             name=f'{self._node.get_name()}: frame',
@@ -117,7 +134,7 @@ class Health:
     def _status(self, missing: str | None, now: float) -> DiagnosticStatus:
         with self._lock:
             counts, recent = dict(self._counts), list(self._recent)
-            noted = [self._rejected, self._shortfall]
+            noted = [self._rejected, self._ignored, self._shortfall, self._lack]
         faults = [_Fault(DiagnosticStatus.ERROR, text)
                   for text in self._inputs.incompatible.values()]
         faults += [note[1] for note in noted if note is not None and now - note[0] <= FORGET]
@@ -127,19 +144,29 @@ class Health:
         working = 'working' if self._inputs.is_open else 'idle: nobody listens to an output'
         values: dict[str, object] = {
             **self._about, 'received': self._inputs.sets,
-            **{name: counts.get(name, 0) for name in ('published', 'dropped', 'rejected')}}
+            **{name: counts.get(name, 0) for name in ('published', 'dropped', 'rejected')},
+            **({'ignored': counts['ignored']} if 'ignored' in counts else {})}
         if recent:
             totals = sorted(report.total for report in recent)
             values |= {
                 'latency_ms_p50': f'{totals[len(totals) // 2] * 1e3:.1f}',
                 'latency_ms_max': f'{totals[-1] * 1e3:.1f}',
                 'stage_mean': f'{sum(r.stage for r in recent) / len(recent):.2f}',
-                'budget_kept': f'{sum(r.total <= r.budget for r in recent) / len(recent):.3f}'}
+                'budget_kept': f'{sum(r.total <= r.budget for r in recent) / len(recent):.3f}',
+                **recent[-1].remarks.values}
         return DiagnosticStatus(
             level=faults[0].level if faults else DiagnosticStatus.OK,
             name=f'{self._node.get_name()}: depth',
             message='; '.join(fault.text for fault in faults) or working,
             values=_key_values(values))
+
+
+def _fault(error: Exception) -> _Fault:
+    # a ValueError is about the input; anything else is about us, and then its type matters
+    text = str(error) if isinstance(error, ValueError) else f'{type(error).__name__}: {error}'
+    # one bad or late image may be an accident; a calibration or a mistake of ours stays
+    passing = isinstance(error, UnreadableImage | StaleSet)
+    return _Fault(DiagnosticStatus.WARN if passing else DiagnosticStatus.ERROR, text)
 
 
 def _key_values(values: Mapping[str, object]) -> list[KeyValue]:

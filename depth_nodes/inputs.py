@@ -102,13 +102,16 @@ class SynchronizedInputs:
     """Subscriptions to several topics, matched by stamp. Open and close as often as needed."""
 
     def __init__(self, node: Node, topics: Mapping[str, type], params: InputParams,
-                 deliver: Callable[..., None]) -> None:
+                 deliver: Callable[..., None], *,
+                 beside: Mapping[str, tuple[type, Callable[[Any], None]]] | None = None) -> None:
         """topics: relative name -> message type, in the order in which `deliver` wants them.
 
         deliver: called with the messages of a set and, last, its arrival [monotonic s].
+        beside: topics that no set waits for, with what is called for each of their messages.
         """
         self._node, self._topics, self._params = node, topics, params
-        self._deliver = deliver
+        self._deliver, self._beside = deliver, beside or {}
+        self._subscriptions: list[Any] = []  # of what lies beside
         self._subscribers: list[Subscriber] = []
         self._synchronizer: TimeSynchronizer | None = None
         self.counts: dict[str, TopicCount] = {}
@@ -138,11 +141,13 @@ class SynchronizedInputs:
         resolved = [self._resolve(*topic) for topic in self._topics.items()]
         self.counts = {name: TopicCount() for name, _ in resolved}
         self._subscribers = [
-            Subscriber(self._node, kind, name, qos_profile=self._qos(),
-                       event_callbacks=SubscriptionEventCallbacks(
-                           incompatible_qos=partial(self._incompatible, name)),
-                       qos_overriding_options=QoSOverridingOptions.with_default_policies())
+            Subscriber(self._node, kind, name, qos_profile=self._qos(), **self._options(name))
             for name, kind in resolved]
+        self._subscriptions = [
+            self._node.create_subscription(
+                kind, name, callback, self._qos(),
+                **self._options(self._node.resolve_topic_name(name)))
+            for name, (kind, callback) in self._beside.items()]
         # counted before they are synchronized, so that a jump in time is seen first
         for (name, _), subscriber in zip(resolved, self._subscribers, strict=True):
             subscriber.registerCallback(self._count, name)
@@ -158,7 +163,9 @@ class SynchronizedInputs:
         """Unsubscribe; closing twice does nothing."""
         for subscriber in self._subscribers:  # message_filters has no unsubscribe
             self._node.destroy_subscription(subscriber.sub)
-        self._subscribers, self._synchronizer = [], None
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscribers, self._subscriptions, self._synchronizer = [], [], None
 
     def period(self) -> float | None:
         """Between the sets as they come in [s], the mean of the last ones; None until it is known."""
@@ -232,6 +239,12 @@ class SynchronizedInputs:
             return QoSPresetProfiles.SYSTEM_DEFAULT.value
         return QoSProfile(depth=self._params.queue_size,
                           reliability=QoSReliabilityPolicy.BEST_EFFORT)
+
+    def _options(self, name: str) -> dict[str, Any]:
+        """What every subscription has: told of an incompatible publisher, its QoS can be overridden."""
+        return {'event_callbacks': SubscriptionEventCallbacks(
+                    incompatible_qos=partial(self._incompatible, name)),
+                'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
 
     def _qos_words(self) -> str:
         if self._params.use_system_default_qos:

@@ -2,14 +2,15 @@
 The topics that every depth node publishes, each computed and sent only when somebody listens.
 
 disparity, depth/image_rect, depth/camera_info, points, confidence, depth/image_color; all under the
-input's header, so that exact synchronization works downstream.
+input's header, so that exact synchronization works downstream. A network whose depth has no unit
+publishes relative_depth/image instead, as long as it has none.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-import numpy as np
 from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherEventType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
@@ -18,8 +19,8 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from stereo_msgs.msg import DisparityImage
 
-from depth_models.frames import Map, StereoCamera, StereoEstimate, StereoFrame
-from depth_models.geometry import depth_from_disparity
+from depth_models.frames import Camera, Map, StereoCamera
+from depth_models.frames import Image as Pixels
 from depth_models.images import depth_in_colour
 from depth_nodes import conversions
 from depth_nodes.parameters import Checked, param
@@ -32,6 +33,7 @@ TOPICS = {
     'confidence': Image,
     'depth/image_color': Image,
 }
+RELATIVE = 'relative_depth/image'
 DELTA_D = 1 / 16  # px; values are not rounded to it, it is the step that OpenCV's matchers have
 COLOUR_NEAREST, COLOUR_FARTHEST = 0.3, 30.0  # m, of depth/image_color within the range asked for
 
@@ -63,13 +65,51 @@ class OutputParams(Checked):
                              f'got {self.min_range} and {self.max_range} m')
 
 
+class Disparity(NamedTuple):
+    """Of the pixels of the left image."""
+
+    values: Map  # px: left column - right column, NaN where unknown
+    camera: StereoCamera
+    low: float  # px, the range that was searched
+    high: float
+    virtual: bool = False  # there is no right image that ends anywhere
+
+
+class Answer(Protocol):
+    """What was found in one frame."""
+
+    @property
+    def image(self) -> Pixels: ...  # whose colours the points have
+
+    @property
+    def camera(self) -> Camera: ...  # of the image
+
+    @property
+    def depth(self) -> Map: ...  # m, NaN where unknown or not wanted
+
+    @property
+    def confidence(self) -> Map: ...
+
+    @property
+    def disparity(self) -> Disparity: ...
+
+    @property
+    def stage(self) -> int: ...  # that it comes from
+
+
 class DepthOutputs:
     """The publishers; `on_listeners` is called when the first listener comes or the last one goes."""
 
-    def __init__(self, node: Node, on_listeners: Callable[[], None], *, stages: int = 0) -> None:
-        """stages: of the model, for as many topics disparity/stage_1 ... beside the usual ones."""
+    def __init__(self, node: Node, on_listeners: Callable[[], None], *, stages: int = 0,
+                 relative: bool = False) -> None:
+        """stages: of the model, for as many topics disparity/stage_1 ... beside the usual ones.
+
+        relative: the model's depth may have no unit: relative_depth/image beside the usual ones.
+        """
         self._node, self._on_listeners = node, on_listeners
         self._stage_topics = [f'disparity/stage_{stage}' for stage in range(1, stages + 1)]
+        self._topics = {**TOPICS, **dict.fromkeys(self._stage_topics, DisparityImage),
+                        **({RELATIVE: Image} if relative else {})}
         self._next_cloud = 0.0  # monotonic s
         self._cloud: PointCloud2 | None = None  # the last one; publishing has copied it
         self._had_listeners = False
@@ -83,7 +123,7 @@ class DepthOutputs:
             name: self._node.create_publisher(
                 kind, name, qos, event_callbacks=PublisherEventCallbacks(**events),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies())
-            for name, kind in [*TOPICS.items(), *((t, DisparityImage) for t in self._stage_topics)]}
+            for name, kind in self._topics.items()}
         self._timer = None if matched else self._node.create_timer(0.2, self._look)
         return self
 
@@ -108,58 +148,52 @@ class DepthOutputs:
         """Somebody listens to what a stage gives before the last one has run."""
         return any(self._publishers[name].get_subscription_count() for name in self._stage_topics)
 
-    def publish_stage(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
-                      params: OutputParams) -> None:
+    def publish_stage(self, header: Header, answer: Answer) -> None:
         """Send the disparity of a stage on its own topic, when somebody listens to that one."""
-        name = f'disparity/stage_{estimate.stage}'
+        name = f'disparity/stage_{answer.stage}'
         if name in self._stage_topics and self._publishers[name].get_subscription_count():
-            self._publishers[name].publish(
-                self._disparity(header, frame, estimate, _known(estimate, params)))
+            self._publishers[name].publish(_disparity_message(header, answer.disparity))
 
-    def publish(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
-                params: OutputParams, *, send: bool = True) -> None:
-        """Send what is wanted of an estimate. `frame.camera` must be known.
+    def publish_relative(self, header: Header, depth: Map, *, send: bool = True) -> None:
+        """Send depth that has no unit, when somebody listens to it."""
+        if RELATIVE in self.wanted():
+            message = conversions.depth_message(header, depth)
+            if send:
+                self._publishers[RELATIVE].publish(message)
+
+    def publish(self, header: Header, answer: Answer, params: OutputParams, *, send: bool = True) -> None:
+        """Send what is wanted of an answer.
 
         send: false builds the messages and sends none, to learn what building costs.
         """
-        for name, message in self._messages(header, frame, estimate, params):
+        for name, message in self._messages(header, answer, params):
             if send:
                 self._publishers[name].publish(message)
 
-    def _messages(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
-                  params: OutputParams) -> Iterator[tuple[str, object]]:
-        wanted, camera = self.wanted(), _camera(frame)
-        disparity = _known(estimate, params)
-        if wanted & {'depth/image_rect', 'points', 'depth/image_color'}:
-            depth = depth_from_disparity(
-                disparity, camera, min_range=params.min_range, max_range=params.max_range)
+    def _messages(self, header: Header, answer: Answer, params: OutputParams
+                  ) -> Iterator[tuple[str, object]]:
+        wanted = self.wanted()
         if 'disparity' in wanted:
-            yield 'disparity', self._disparity(header, frame, estimate, disparity)
-        if (stage_topic := f'disparity/stage_{estimate.stage}') in wanted:
-            yield stage_topic, self._disparity(header, frame, estimate, disparity)
+            yield 'disparity', _disparity_message(header, answer.disparity)
+        if (stage_topic := f'disparity/stage_{answer.stage}') in wanted:
+            yield stage_topic, _disparity_message(header, answer.disparity)
         if 'depth/image_rect' in wanted:
             yield 'depth/image_rect', conversions.depth_message(
-                header, depth, openni_depth_mode=params.openni_depth_mode)
+                header, answer.depth, openni_depth_mode=params.openni_depth_mode)
         if 'depth/camera_info' in wanted:
-            yield 'depth/camera_info', conversions.camera_info_message(header, camera.left)
+            yield 'depth/camera_info', conversions.camera_info_message(header, answer.camera)
         if 'confidence' in wanted:
-            yield 'confidence', conversions.confidence_message(header, estimate.confidence)
+            yield 'confidence', conversions.confidence_message(header, answer.confidence)
         if 'points' in wanted and self._cloud_is_due(params.point_cloud_rate):
             self._cloud = conversions.points_message(
-                header, depth, frame.left, camera.left, decimation=params.decimation,
+                header, answer.depth, answer.image, answer.camera, decimation=params.decimation,
                 reuse=self._cloud)
             yield 'points', self._cloud
         if 'depth/image_color' in wanted:
             near = max(params.min_range, COLOUR_NEAREST)
-            colours = depth_in_colour(depth, near, max(min(params.max_range, COLOUR_FARTHEST),
-                                                       2 * near))
+            colours = depth_in_colour(answer.depth, near, max(min(params.max_range, COLOUR_FARTHEST),
+                                                              2 * near))
             yield 'depth/image_color', conversions.color_depth_message(header, colours)
-
-    def _disparity(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
-                   disparity: Map) -> DisparityImage:
-        return conversions.disparity_message(
-            header, disparity, _camera(frame), min_disparity=estimate.min_disparity,
-            max_disparity=estimate.max_disparity, delta_d=DELTA_D)
 
     def _cloud_is_due(self, rate: float) -> bool:
         if rate <= 0:
@@ -172,15 +206,7 @@ class DepthOutputs:
         return True
 
 
-def _known(estimate: StereoEstimate, params: OutputParams) -> Map:
-    """The disparity, NaN where it is not sure enough."""
-    if params.confidence_threshold <= 0:
-        return estimate.disparity
-    sure = estimate.confidence >= params.confidence_threshold
-    return np.where(sure, estimate.disparity, np.float32(np.nan))
-
-
-def _camera(frame: StereoFrame) -> StereoCamera:
-    if frame.camera is None:
-        raise ValueError('a frame without a camera has no depth')
-    return frame.camera
+def _disparity_message(header: Header, disparity: Disparity) -> DisparityImage:
+    return conversions.disparity_message(
+        header, disparity.values, disparity.camera, min_disparity=disparity.low,
+        max_disparity=disparity.high, delta_d=DELTA_D, virtual=disparity.virtual)

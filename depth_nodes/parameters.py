@@ -19,6 +19,7 @@ def param(default: Any, description: str, *, low: float | None = None, high: flo
           choices: Sequence[str] = (), live: bool = False) -> Any:
     """A dataclass field that is also a ROS parameter. The unit stands in `description`.
 
+    default: a bool, int, float, str, or a tuple of floats.
     low, high: the allowed range, both ends included. choices: the allowed words.
     live: may change while the node runs; else it is read-only after the start.
     """
@@ -50,7 +51,7 @@ class Parameters(Generic[T]):
 
     def __init__(self, node: Node, params_type: type[T]) -> None:
         """Declare every field on `node`. Raises ValueError when the values given are refused."""
-        declared = {f.name: node.declare_parameter(f.name, f.default, _descriptor(f)).value
+        declared = {f.name: _frozen(node.declare_parameter(f.name, f.default, _descriptor(f)).value)
                     for f in fields(params_type)}  # type: ignore[arg-type]
         self.now: T = params_type(**declared)
         self._names = set(declared)
@@ -62,7 +63,7 @@ class Parameters(Generic[T]):
 
     def _changed(self, parameters: list) -> T:
         return replace(self.now, **{  # type: ignore[type-var]
-            p.name: p.value for p in parameters if p.name in self._names})
+            p.name: _frozen(p.value) for p in parameters if p.name in self._names})
 
     def _check(self, parameters: list) -> SetParametersResult:
         try:
@@ -75,6 +76,10 @@ class Parameters(Generic[T]):
 
     def _apply(self, parameters: list) -> None:
         self.now = self._changed(parameters)
+
+
+def _frozen(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str) else tuple(value)
 
 
 def _descriptor(f: Field) -> ParameterDescriptor:

@@ -1,5 +1,5 @@
 """
-Parameter files and the README's table, written from the dataclasses: `python -m depth_nodes.reference`.
+Parameter files and the README's tables, written from the dataclasses: `python -m depth_nodes.reference`.
 
 The dataclass of a node is the only place where a parameter is described; a test compares.
 """
@@ -11,10 +11,14 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
+from depth_nodes.coarse_to_fine_node import CoarseToFineParams
+from depth_nodes.mono_node import MonoParams
 from depth_nodes.stereo_node import StereoParams
 
-PARAMETERS = {'stereo_node': StereoParams}
-FILES = {'stereo_node': 'stereo.yaml'}
+PARAMETERS = {'stereo_node': StereoParams, 'mono_node': MonoParams,
+              'coarse_to_fine_node': CoarseToFineParams}
+FILES = {'stereo_node': 'stereo.yaml', 'mono_node': 'mono.yaml',
+         'coarse_to_fine_node': 'coarse_to_fine.yaml'}
 ROOT = Path(__file__).parents[1]
 
 
@@ -74,6 +78,8 @@ def written() -> Iterator[tuple[Path, str]]:
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return str(list(value))
     return repr(value).replace("'", '"') if isinstance(value, str) else str(value)
 
 

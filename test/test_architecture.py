@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROS = {'rclpy', 'cv_bridge', 'message_filters', 'ament_index_python', 'launch', 'launch_ros',
        'sensor_msgs', 'stereo_msgs', 'std_msgs', 'geometry_msgs', 'diagnostic_msgs',
-       'lifecycle_msgs', 'rcl_interfaces', 'builtin_interfaces'}
+       'lifecycle_msgs', 'rcl_interfaces', 'builtin_interfaces', 'tf2_ros'}
 
 
 def imports(path: Path) -> set[str]:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,29 @@ from lightning.pytorch.callbacks import Callback, TQDMProgressBar, WeightAveragi
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from depth_models.evaluation import pictures
-from depth_models.training.batches import StereoBatch
-from depth_models.training.module import StereoData, StereoTraining, learning_rate
+from depth_models.training.module import Data, Training
 
 SMOOTHING = 0.98  # of the loss in the log
-TOO_LONG = 0.15  # of the time spent waiting for pairs: then it is said
+TOO_LONG = 0.15  # of the time spent waiting for samples: then it is said
 
 
 class Average(WeightAveraging):
-    """Moving average of the weights: validated in place of them, and what is shipped."""
+    """Moving average of the weights: validated in place of them, and what is shipped.
 
-    def __init__(self, decay: float) -> None:
-        super().__init__(multi_avg_fn=lambda kept, new, number: _follow(kept, new, int(number), decay))
+    Every phase of a training has its own, and begins from that of the one before.
+    """
+
+    def __init__(self, decay: float, phase: Callable[[int], range]) -> None:
+        """phase: the steps of the phase that a step lies in."""
+        self._phase = phase
+        super().__init__(multi_avg_fn=lambda kept, new, number: _follow(
+            kept, new, int(number) - phase(int(number)).start, decay))
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any,
+                             batch_idx: int) -> None:
+        step = trainer.global_step
+        if step and step == self._phase(step).start:
+            self._copy_average_to_current(pl_module)
 
 
 @torch.no_grad()
@@ -57,10 +68,10 @@ class Log(Callback):
         loss = outputs['loss'].detach()
         self._loss = loss if self._loss is None else self._loss.lerp(loss, 1 - SMOOTHING)
         step, config = trainer.global_step, self._module(pl_module).config
-        losses = self._module(pl_module).stage_losses
-        if step % config.trainer.log_every or losses is None:
+        parts = self._module(pl_module).parts
+        if step % config.trainer.log_every:
             return
-        shown = torch.cat([self._loss[None], losses])
+        shown = torch.stack([self._loss, *parts.values()])
         if trainer.world_size > 1:  # the mean over all devices, so every one of them asks
             shown = trainer.strategy.reduce(shown, reduce_op='mean')
         if not trainer.is_global_zero:
@@ -69,17 +80,18 @@ class Log(Callback):
         then, clock, waited_then = self._since
         seconds = max(time.monotonic() - clock, 1e-9)
         self._since = (step, time.monotonic(), waited)
-        loss, *by_stage = shown.tolist()
+        loss, *of_parts = shown.tolist()
         if (waiting := (waited - waited_then) / seconds) > TOO_LONG and not self._told:
             self._told = True
-            print(f'the network waits for its pairs {100 * waiting:.0f} % of the time: data.workers is '
-                  f'{config.data.workers}, or write the pairs once with depth-nodes generate', flush=True)
-        factor = learning_rate(step - 1, config.trainer.steps, config.optimizer)
+            task = self._module(pl_module).task
+            print(f'the network waits for its {task.samples} {100 * waiting:.0f} % of the time: data.workers '
+                  f'is {config.data.workers}{task.faster}', flush=True)
+        factor = self._module(pl_module).learning_rate(step - 1)
         self._keep(trainer, step, {
             'loss': loss, 'learning_rate': factor * config.optimizer.learning_rate,
             'seconds_per_step': seconds / max(step - then, 1),
             'waiting_for_data': waiting,
-            **{f'loss_stage_{stage}': value for stage, value in enumerate(by_stage, start=1)}}, 'train')
+            **dict(zip(parts, of_parts))}, 'train')
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         figures = self._module(pl_module).validation_figures()  # of all devices: every rank asks
@@ -87,17 +99,16 @@ class Log(Callback):
             self._keep(trainer, trainer.global_step, figures, 'validation')
 
     def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any,
-                                batch: StereoBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
+                                batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         module = self._module(pl_module)
-        size = len(batch.left)
+        size = len(batch.valid)
         wanted = range(min(size, module.config.trainer.pictures - batch_idx * size))
         if not trainer.is_global_zero or not wanted:
             return
-        maps = [output.disparity for output in module.network(
-            batch.left, batch.right, module.config.data.max_disparity)]
-        for pair in wanted:
-            picture = sheet(batch, maps, pair, f'step {trainer.global_step}')
-            _writer(trainer).add_image(f'pair_{batch_idx * size + pair}', picture,
+        sheets = module.task.sheets(module.network, batch, wanted, module.config,
+                                    f'step {trainer.global_step}')
+        for number, sheet in zip(wanted, sheets):
+            _writer(trainer).add_image(f'{module.task.picture}_{batch_idx * size + number}', sheet,
                                        trainer.global_step, dataformats='HWC')
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -112,7 +123,8 @@ class Log(Callback):
     def has_validation(self, step: int) -> bool:
         """Whether the figures after this step are in the log."""
         lines = self.path.read_text().splitlines() if self.path.exists() else []
-        return any(f'"step": {step},' in line and '"epe_1"' in line for line in lines)
+        return any(f'"step": {step},' in line and '"loss":' not in line and '"event":' not in line
+                   for line in lines)
 
     def _keep(self, trainer: pl.Trainer, step: int, figures: dict[str, float], group: str) -> None:
         self._write({'step': step, **{name: float(f'{value:.5g}') for name, value in figures.items()}})
@@ -127,11 +139,11 @@ class Log(Callback):
 
     def _waited(self, trainer: pl.Trainer) -> float:
         data = getattr(trainer, 'datamodule', None)
-        return data.batches.waited if isinstance(data, StereoData) and data.batches is not None else 0.0
+        return data.batches.waited if isinstance(data, Data) and data.batches is not None else 0.0
 
-    def _module(self, module: pl.LightningModule) -> StereoTraining:
-        if not isinstance(module, StereoTraining):
-            raise TypeError(f'this log is of StereoTraining, not {type(module).__name__}')
+    def _module(self, module: pl.LightningModule) -> Training:
+        if not isinstance(module, Training):
+            raise TypeError(f'this log is of Training, not {type(module).__name__}')
         return module
 
 
@@ -150,19 +162,6 @@ class Progress(TQDMProgressBar):
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
         return {name: value for name, value in super().get_metrics(trainer, pl_module).items()
                 if name != 'v_num'}
-
-
-def sheet(batch: StereoBatch, stages: list[Tensor], pair: int, title: str) -> Any:
-    """Left image, truth, every stage and the last one's error, uint8 RGB [H,W,3]."""
-    truth = torch.where(batch.valid, batch.disparity, torch.nan)[pair, 0].cpu().numpy()
-    high = float(batch.disparity[pair].max()) + 1.0
-    maps = [stage[pair, 0].float().cpu().numpy() for stage in stages]
-    panels = [pictures.photo(batch.left[pair].cpu().numpy()),
-              pictures.disparity_panel(truth, high=high, title='truth'),
-              *(pictures.disparity_panel(disparity, high=high, title=f'stage {number}')
-                for number, disparity in enumerate(maps, start=1)),
-              pictures.error_panel(estimate=maps[-1], target=truth, title=f'error of stage {len(maps)}')]
-    return pictures.sheet(title, panels, columns=4, panel_width=320)
 
 
 def forget_after(path: Path, step: int) -> None:

@@ -1,24 +1,25 @@
 """What a training run is made of. A config file has one section for each of these classes."""
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from torch import nn
-
-from depth_models import pretrained
-from depth_models.networks.stereo_networks import KINDS
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 GENERATED = ('layered', 'world')  # kinds of sources that are drawn, not read
+VALIDATION_SEED = 999_983  # of samples that no training run draws
+CHECKED = (64, 128)  # px: height and width, at most, of the batch that a network learns by heart
+CHECKED_DISPARITIES = 64  # px at most on it
+
+Data = TypeVar('Data', bound='BatchConfig')
 
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """Where a share of the pairs comes from."""
+    """Where a share of the samples comes from."""
 
-    kind: str  # layered, world, shards, or a data set's kind: scene_flow, kitti2015, folder, ...
+    kind: str  # layered, world, shards, or the layout of a data set: scene_flow, kitti2015, nyu_labelled
     weight: float = 1.0  # its share, relative to the other sources'
     path: str = ''  # folder of what is read; generated kinds have none
-    augment: bool = True  # what is read; generated pairs come from unlike cameras already
+    augment: bool = True  # generated pairs never are: they come from unlike cameras already
 
     def __post_init__(self) -> None:
         if not self.weight > 0:
@@ -44,35 +45,69 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Which pairs a step sees."""
+class BatchConfig:
+    """Which samples a step sees: what all kinds of training have in common."""
 
     sources: tuple[SourceConfig, ...] = (SourceConfig('layered'),)
     batch: int = 8  # of all devices together
     height: int = 256  # px, a multiple of 32; so is the width
     width: int = 512
-    max_disparity: int = 192  # px, a multiple of 32: what the network searches
-    blank_share: float = 0.05  # pairs without anything to match: black, saturated, plain, noise
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: int = 1
-    workers: int = 1  # processes on each device that draw pairs; 0: the training process does
+    workers: int = 1  # processes on each device that draw samples; 0: the training process does
     prefetch: int = 6  # batches that each of them may be ahead
     validation_sources: tuple[SourceConfig, ...] = (SourceConfig('layered'),)
-    validation_pairs: int = 32
 
     def __post_init__(self) -> None:
-        for name in ('height', 'width', 'max_disparity'):
-            value = getattr(self, name)
-            if value < 32 or value % 32:
-                raise ValueError(f'{name} must be a positive multiple of 32 px, got {value}')
-        for name in ('batch', 'prefetch', 'validation_pairs'):
+        for name in ('height', 'width'):
+            _multiple(self, name)
+        for name in ('batch', 'prefetch'):
             _least(self, name, 1)
         for name in ('seed', 'workers'):
             _least(self, name, 0)
         for name in ('sources', 'validation_sources'):
             if not getattr(self, name):
                 raise ValueError(f'{name} must name at least one source')
+
+    @property
+    def validated(self) -> int:
+        """How many samples validation judges."""
+        raise NotImplementedError
+
+    def for_validation(self: Data) -> Data:
+        """What validation draws, when the steps do: samples as they are, the same in every run."""
+        as_they_are = tuple(replace(source, augment=False) for source in self.validation_sources)
+        return replace(self, sources=as_they_are, seed=VALIDATION_SEED)
+
+    def for_check(self: Data) -> Data:
+        """A small batch that a network has to learn by heart."""
+        return replace(self, batch=2, height=min(CHECKED[0], self.height), width=min(CHECKED[1], self.width))
+
+
+@dataclass(frozen=True)
+class DataConfig(BatchConfig):
+    """Which pairs a step sees."""
+
+    max_disparity: int = 192  # px, a multiple of 32: what the network searches
+    blank_share: float = 0.05  # pairs without anything to match: black, saturated, plain, noise
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    validation_pairs: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _multiple(self, 'max_disparity')
+        _least(self, 'validation_pairs', 1)
         _share(self, 'blank_share')
+
+    @property
+    def validated(self) -> int:
+        return self.validation_pairs
+
+    def for_validation(self) -> 'DataConfig':
+        return replace(super().for_validation(), blank_share=0.0)
+
+    def for_check(self) -> 'DataConfig':
+        return replace(super().for_check(), blank_share=0.0,
+                       max_disparity=min(CHECKED_DISPARITIES, self.max_disparity))
 
 
 @dataclass(frozen=True)
@@ -93,6 +128,13 @@ class OptimizerConfig:
             _least(self, name, 0)
         if not 0 <= self.average_decay < 1:
             raise ValueError(f'average_decay must lie in 0 to 1, got {self.average_decay}')
+
+    def factor(self, step: int, steps: int) -> float:
+        """On the peak, at one of so many steps: from 0.01 to 1 in a line, then to 0 in half a cosine."""
+        if step < self.warmup_steps:
+            return 0.01 + 0.99 * step / self.warmup_steps
+        done = (step - self.warmup_steps) / max(1, steps - self.warmup_steps)
+        return 0.5 + 0.5 * math.cos(math.pi * min(done, 1.0))
 
 
 @dataclass(frozen=True)
@@ -132,26 +174,16 @@ class TrainingConfig:
     """A whole run; `name` is the config file's, and the weight file's."""
 
     name: str
-    kind: str  # of the network, see stereo_networks.KINDS
+    kind: str  # of the network, which says what kind of training it is: tasks.task_of
     network: Any  # its config dataclass
-    data: DataConfig = field(default_factory=DataConfig)
+    data: Any = field(default_factory=DataConfig)  # the sections are of the classes that the task names
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
 
-def network_config(kind: str) -> type[Any]:
-    """The config dataclass of a kind of network; ValueError for one that is not there."""
-    if kind not in KINDS:
-        raise ValueError(f'network.kind must be one of {", ".join(KINDS)}, got {kind}')
-    return KINDS[kind].config
-
-
-def make_network(config: TrainingConfig) -> nn.Module:
-    """The network to start from: random, or `initial_weights`."""
-    network = KINDS[config.kind].network(config.network)
-    if config.trainer.initial_weights:
-        pretrained.load_into(network, pretrained.read(config.trainer.initial_weights, config.kind))
-    return network
+def _multiple(config: Any, name: str) -> None:
+    if (value := getattr(config, name)) < 32 or value % 32:
+        raise ValueError(f'{name} must be a positive multiple of 32 px, got {value}')
 
 
 def _least(config: Any, name: str, least: int) -> None:

@@ -6,7 +6,7 @@ Config files: YAML, every key known, every value of its type, one sentence about
     optimizer: {learning_rate: 3e-3}
     trainer: {steps: 4000}
 
-What is left out keeps the default of depth_models/training/config.py.
+What is left out keeps the default of depth_models/training/config.py, for one camera of mono_config.py.
 """
 
 import hashlib
@@ -20,16 +20,12 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from depth_models.training.config import (
-    DataConfig,
-    OptimizerConfig,
-    TrainerConfig,
-    TrainingConfig,
-    network_config,
-)
+from depth_models.training.config import TrainingConfig
+from depth_models.training.task import Sections
+from depth_models.training.tasks import task_of
 
 SHIPPED = Path(__file__).parent / 'configs'
-SECTIONS = {'data': DataConfig, 'optimizer': OptimizerConfig, 'trainer': TrainerConfig}
+SECTIONS = Sections._fields
 
 
 class _Loader(yaml.SafeLoader):
@@ -75,9 +71,12 @@ def parse(name: str, content: dict[str, Any]) -> TrainingConfig:
         raise ValueError(f'network must be a section of keys, got {network!r}')
     kind = _typed(str, network.get('kind', 'anynet'), 'network.kind')
     arguments = {key: value for key, value in network.items() if key != 'kind'}
-    return TrainingConfig(
-        name, kind, _section(network_config(kind), arguments, 'network', also=('kind',)),
-        **{key: _section(cls, content.get(key) or {}, key) for key, cls in SECTIONS.items()})
+    task = task_of(kind)
+    config = TrainingConfig(
+        name, kind, _section(task.kinds[kind].config, arguments, 'network', also=('kind',)),
+        **{key: _section(cls, content.get(key) or {}, key) for key, cls in task.sections._asdict().items()})
+    task.check_config(config)
+    return config
 
 
 def resolved(config: TrainingConfig) -> dict[str, Any]:

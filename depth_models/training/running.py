@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from torch import nn
 from depth_models import pretrained
 from depth_models.training import checkpoints, checks, config_files
 from depth_models.training.callbacks import Average, Log, Progress
-from depth_models.training.config import TrainingConfig, make_network
-from depth_models.training.module import StereoData, StereoTraining
+from depth_models.training.config import TrainingConfig
+from depth_models.training.module import Data, Training
+from depth_models.training.tasks import make_network
 
 # what Lightning does with other packages and users can do nothing about
 DEPRECATIONS = (r'`isinstance\(treespec, LeafSpec\)` is deprecated',)
@@ -50,11 +52,11 @@ def _train(config: TrainingConfig, out: Path, restart: bool, check: bool, comman
         start = int(saved['global_step'])
 
     pl.seed_everything(config.data.seed, verbose=False)
-    module = StereoTraining(make_network(config), config)
+    module = Training(make_network(config), config)
     if config.trainer.channels_last:
         _turn_channels_last(module.network)
-    data = StereoData(config.data)
-    average = Average(config.optimizer.average_decay)
+    data = Data(module.task, config.data)
+    average = Average(config.optimizer.average_decay, partial(module.task.phase, config))
     log = Log(out, start, say=not sys.stderr.isatty())
     keeper = checkpoints.Checkpoints(out / 'checkpoints', config)
     trainer = _trainer(config, out, start, [average, log, keeper])
@@ -79,13 +81,14 @@ def _train(config: TrainingConfig, out: Path, restart: bool, check: bool, comman
     part = weights.with_name(f'.{weights.name}.part')
     pretrained.write(part, module.network, config.kind, config.network, {
         'command': command, 'config_name': config.name, 'config_sha256': config_files.sha256(config),
-        'steps': str(config.trainer.steps), 'seconds': f'{keeper.seconds:.0f}'})
+        'steps': str(config.trainer.steps), 'seconds': f'{keeper.seconds:.0f}',
+        **module.task.notes(config)})
     part.replace(weights)
     print(f'wrote {weights}')
     return weights
 
 
-def _fit(trainer: pl.Trainer, module: StereoTraining, data: StereoData, path: Path | None) -> None:
+def _fit(trainer: pl.Trainer, module: Training, data: Data, path: Path | None) -> None:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)

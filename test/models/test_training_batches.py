@@ -1,5 +1,7 @@
 """The pairs of a step: the same wherever and whenever they are drawn, and true after every change."""
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -10,15 +12,10 @@ torch = pytest.importorskip('torch')
 from depth_models.data.formats import write_pfm
 from depth_models.data.samples import StereoSample
 from depth_models.training.augment import augmented, cropped, stretched
-from depth_models.training.batches import (
-    Mixture,
-    StepBatches,
-    TimedBatches,
-    draw_batch,
-    share_of_rank,
-)
-from depth_models.training.checks import warp_errors
+from depth_models.training.batches import StepBatches, TimedBatches, share_of_rank
 from depth_models.training.config import AugmentConfig, DataConfig, SourceConfig
+from depth_models.training.stereo_batches import Mixture, draw_batch
+from depth_models.training.stereo_checks import warp_errors
 
 TINY = DataConfig(batch=4, height=32, width=64, max_disparity=64)
 
@@ -59,8 +56,8 @@ def steps_7_to_10():
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_a_loader_gives_the_steps_in_order_from_where_it_starts(steps_7_to_10, workers):
-    config = DataConfig(**{**TINY.__dict__, 'workers': workers, 'prefetch': 2})
-    loader = TimedBatches(StepBatches(mixture(config), config, 7, range(4)), pin_memory=False)
+    loader = TimedBatches(StepBatches(partial(draw_batch, mixture(TINY), TINY), 7, range(4)),
+                          workers=workers, prefetch=2, pin_memory=False)
     batches = iter(loader)
     for expected in steps_7_to_10:
         assert same(next(batches), expected)

@@ -8,7 +8,8 @@ pytest.importorskip('yaml')
 
 from depth_models.data.formats import write_pfm
 from depth_models.training import config_files
-from depth_models.training.checks import check, check_overfits, check_source
+from depth_models.training.checks import check, check_overfits
+from depth_models.training.stereo_checks import check_source
 
 SMALL = ['data.height=64', 'data.width=128', 'data.max_disparity=64', 'trainer.overfit_steps=25']
 

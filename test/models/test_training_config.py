@@ -8,7 +8,8 @@ pytest.importorskip('yaml')
 
 from depth_models.networks.anynet import AnyNet, AnyNetConfig
 from depth_models.training import config_files
-from depth_models.training.config import DataConfig, SourceConfig, make_network
+from depth_models.training.config import DataConfig, SourceConfig
+from depth_models.training.tasks import make_network
 
 
 def test_every_shipped_config_is_whole():

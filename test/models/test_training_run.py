@@ -21,9 +21,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from depth_models import pretrained
 from depth_models.networks.anynet import AnyNet, AnyNetConfig
 from depth_models.training import checkpoints, config_files, stereo
+from depth_models.training.batches import validation_batches
 from depth_models.training.config import OptimizerConfig
-from depth_models.training.module import learning_rate, validation_batches
 from depth_models.training.running import train
+from depth_models.training.stereo_task import StereoTask
 
 ROOT = Path(__file__).parents[2]
 TINY = """
@@ -128,7 +129,7 @@ def test_the_average_is_what_is_written_not_the_last_weights(whole):
 
 def test_the_learning_rate_rises_in_a_line_and_falls_in_a_cosine(whole):
     config = OptimizerConfig(warmup_steps=100)
-    factors = [learning_rate(step, 1100, config) for step in (0, 50, 100, 600, 1100)]
+    factors = [config.factor(step, 1100) for step in (0, 50, 100, 600, 1100)]
     assert factors == pytest.approx([0.01, 0.505, 1.0, 0.5, 0.0])
     rates = {entry['step']: entry['learning_rate'] for entry in figures(whole) if 'loss' in entry}
     assert rates[6] == pytest.approx(3e-3) and rates[30] < 5e-5
@@ -136,8 +137,9 @@ def test_the_learning_rate_rises_in_a_line_and_falls_in_a_cosine(whole):
 
 def test_devices_validate_every_pair_once_and_none_waits_for_another(tiny):
     config = config_files.load(tiny, ['data.validation_pairs=7']).data
-    alone = [left for batch in validation_batches(config) for left in batch.left]
-    parts = [[pair for batch in validation_batches(config, rank, 2) for pair in zip(batch.left, batch.valid)]
+    alone = [left for batch in validation_batches(StereoTask(), config) for left in batch.left]
+    parts = [[pair for batch in validation_batches(StereoTask(), config, rank, 2)
+              for pair in zip(batch.left, batch.valid)]
              for rank in range(2)]
     assert len(alone) == 7 and [len(part) for part in parts] == [4, 4]
     for rank, part in enumerate(parts):

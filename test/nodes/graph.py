@@ -1,4 +1,4 @@
-"""A node in its own process, and a peer beside it that sends pairs and hears what comes out."""
+"""A node in its own process, and a peer beside it that sends sets and hears what comes out."""
 
 import array
 import os
@@ -31,6 +31,7 @@ FRAME_ID = 'left_optical'
 OUTPUTS = {'disparity': DisparityImage, 'depth/image_rect': Image, 'depth/camera_info': CameraInfo,
            'points': PointCloud2, 'confidence': Image, 'depth/image_color': Image,
            'stereo_node/statistics': DiagnosticArray}
+KINDS = {**OUTPUTS, 'relative_depth/image': Image}  # topics that can be listened to
 INPUTS = {'left/image_rect': Image, 'left/camera_info': CameraInfo,
           'right/image_rect': Image, 'right/camera_info': CameraInfo}
 
@@ -75,11 +76,12 @@ def stereo_set(disparity: int = 20) -> dict[str, Any]:
 
 
 class NodeProcess:
-    """stereo_node as `ros2 run` would start it."""
+    """A node as `ros2 run` would start it."""
 
-    def __init__(self, log: Path, *arguments: str, **parameters: Any) -> None:
+    def __init__(self, log: Path, *arguments: str, executable: str = 'stereo_node', **parameters: Any
+                 ) -> None:
         self._log = log
-        command = [sys.executable, '-m', 'depth_nodes.stereo_node', '--ros-args', *arguments]
+        command = [sys.executable, '-m', f'depth_nodes.{executable}', '--ros-args', *arguments]
         for name, value in parameters.items():
             command += ['-p', f'{name}:={str(value).lower() if isinstance(value, bool) else value}']
         with log.open('w') as file:
@@ -113,7 +115,10 @@ class NodeProcess:
 class Graph:
     """The peer. Everything waits for a condition, never for a time."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, name: str = 'stereo_node',
+                 good_set: Callable[[], dict[str, Any]] = stereo_set) -> None:
+        """name: of the node that is tested. good_set: makes messages that it answers."""
+        self._name, self._good_set = name, good_set
         self.node = rclpy.create_node('peer', namespace=namespace)
         self.executor = rclpy.executors.SingleThreadedExecutor()
         self.executor.add_node(self.node)
@@ -129,7 +134,7 @@ class Graph:
         self.node.destroy_node()
 
     def _diagnose(self, message: DiagnosticArray) -> None:
-        self.diagnostics += [s for s in message.status if s.name.startswith('stereo_node')]
+        self.diagnostics += [s for s in message.status if s.name.startswith(self._name)]
 
     def advertise(self, topics: dict[str, type] | None = None,
                   qos: QoSProfile = SENSOR_DATA) -> None:
@@ -147,7 +152,10 @@ class Graph:
         for topic in topics:
             self.heard.setdefault(topic, [])
             self._listening[topic] = self.node.create_subscription(
-                OUTPUTS.get(topic, DisparityImage), topic, self.heard[topic].append, 10)
+                self._kind(topic), topic, self.heard[topic].append, 10)
+
+    def _kind(self, topic: str) -> type:
+        return DiagnosticArray if topic.endswith('/statistics') else KINDS.get(topic, DisparityImage)
 
     def ignore(self, *topics: str) -> None:
         for topic in topics:
@@ -180,7 +188,7 @@ class Graph:
                ) -> dict[str, Any]:
         """Send a good set and wait for what it gives on the topics."""
         topics = topics or ('disparity',)
-        stamp = self.send(messages or stereo_set())
+        stamp = self.send(messages or self._good_set())
         self.wait(lambda: all(self.last_with(topic, stamp) for topic in topics), limit,
                   f'no answer on {topics}')
         return {topic: self.last_with(topic, stamp) for topic in topics}
@@ -197,7 +205,7 @@ class Graph:
         end = time.monotonic() + 60
         while not answers:
             assert time.monotonic() < end, 'the node does not answer'
-            stamp = self.send(messages or stereo_set())
+            stamp = self.send(messages or self._good_set())
             self._spin_until(lambda: bool(answers), 0.5)
         # the last set that was sent must not be heard later, as if it were an answer
         self._spin_until(lambda: bool(self.last_with(next(iter(self.heard)), stamp)), 2.0)
@@ -230,21 +238,21 @@ class Graph:
         """successful and reason, as `ros2 param set` shows them."""
         parameters: list[ParameterMessage] = [
             Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
-        return self.call(SetParametersAtomically, 'stereo_node/set_parameters_atomically',
+        return self.call(SetParametersAtomically, f'{self._name}/set_parameters_atomically',
                          SetParametersAtomically.Request(parameters=parameters)).result
 
     def get_parameter(self, name: str) -> Any:
-        values = self.call(GetParameters, 'stereo_node/get_parameters',
+        values = self.call(GetParameters, f'{self._name}/get_parameters',
                            GetParameters.Request(names=[name])).values
         return Parameter.from_parameter_msg(ParameterMessage(name=name, value=values[0])).value
 
     def state(self) -> str:
-        return self.call(GetState, 'stereo_node/get_state', GetState.Request()).current_state.label
+        return self.call(GetState, f'{self._name}/get_state', GetState.Request()).current_state.label
 
     def change_state(self, transition: int) -> bool:
         request = ChangeState.Request()
         request.transition.id = transition
-        return self.call(ChangeState, 'stereo_node/change_state', request).success
+        return self.call(ChangeState, f'{self._name}/change_state', request).success
 
     def diagnosed(self, level: bytes, text: str) -> bool:
         return any(s.level == level and text in s.message for s in self.diagnostics)

@@ -1,0 +1,53 @@
+"""
+One image with its depth, brought to the size of a training and made more of.
+
+Depth stays what it is, in metres. Resizing and cropping make it the image of another camera, and no
+network here is told which: they learn the scale that goes with the views of their training.
+"""
+
+import cv2
+import numpy as np
+
+from depth_models.data.samples import DepthSample
+from depth_models.training.mono_config import MonoAugmentConfig
+
+
+def covering(sample: DepthSample, size: tuple[int, int]) -> DepthSample:
+    """The whole view, as small as covers `size` = (height, width), neither stretched nor squeezed."""
+    height, width = sample.depth.shape
+    scale = max(size[0] / height, size[1] / width)
+    new = (max(round(height * scale), size[0]), max(round(width * scale), size[1]))
+    if new == (height, width):
+        return DepthSample(sample.image, sample.depth)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(sample.image, new[::-1], interpolation=how)
+    # the nearest value: between two surfaces no mean of theirs is true
+    depth = cv2.resize(sample.depth, new[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return DepthSample(image, np.asarray(depth, np.float32))
+
+
+def augmented(rng: np.random.Generator, sample: DepthSample, config: MonoAugmentConfig) -> DepthSample:
+    """Flipped left to right or not, and turned about its middle."""
+    if rng.random() < config.horizontal_flip:
+        sample = DepthSample(np.ascontiguousarray(sample.image[:, ::-1]),
+                             np.ascontiguousarray(sample.depth[:, ::-1]))
+    degrees = rng.uniform(-1.0, 1.0) * config.largest_rotation
+    return sample if degrees == 0 else turned(sample, degrees)
+
+
+def turned(sample: DepthSample, degrees: float) -> DepthSample:
+    """Counterclockwise about the middle. Depth along the optical axis stays; the corners have none."""
+    height, width = sample.depth.shape
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
+    image = cv2.warpAffine(sample.image, matrix, (width, height), flags=cv2.INTER_LINEAR,
+                           borderMode=cv2.BORDER_REFLECT_101)
+    depth = cv2.warpAffine(sample.depth, matrix, (width, height), flags=cv2.INTER_NEAREST,
+                           borderMode=cv2.BORDER_CONSTANT, borderValue=float('nan'))
+    return DepthSample(image, np.asarray(depth, np.float32))
+
+
+def cropped(rng: np.random.Generator, sample: DepthSample, size: tuple[int, int]) -> DepthSample:
+    """A window of `size` = (height, width), which the view covers, at a random place."""
+    top, left = (int(rng.integers(have - need + 1)) for have, need in zip(sample.depth.shape, size))
+    window = np.s_[top:top + size[0], left:left + size[1]]
+    return DepthSample(sample.image[window], sample.depth[window])

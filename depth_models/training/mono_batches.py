@@ -1,0 +1,59 @@
+"""The views of every step of a training of depth from one image."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depth_models.data.dataset import DepthDataset
+from depth_models.data.depth_datasets import GeneratedViews, open_depth_dataset
+from depth_models.data.samples import DepthSample
+from depth_models.training.batches import shares
+from depth_models.training.config import SourceConfig
+from depth_models.training.mono_augment import augmented, covering, cropped
+from depth_models.training.mono_config import MonoDataConfig
+
+VIEWS = 2 ** 31  # generated ones to draw from: none comes twice
+
+
+class MonoBatch(NamedTuple):
+    image: Tensor  # [B,H,W,3] uint8
+    depth: Tensor  # [B,1,H,W] m, 0 where unknown: see `valid`
+    valid: Tensor  # [B,1,H,W] bool: known
+    step: int  # steps that were done when these views are drawn
+
+
+class Views:
+    """Several sources, each with its share; cameras are left behind, for no network is told of them."""
+
+    def __init__(self, config: MonoDataConfig) -> None:
+        """Opens what is read; OSError or ValueError where that is not as it should be."""
+        self.config = config
+        self.shares = shares(config.sources)
+        self.samples = [_opened(source, config) for source in config.sources]
+
+    def batch(self, step: int, indices: range) -> MonoBatch:
+        """Those of one step by their numbers in its batch; the same arguments give the same views."""
+        samples = [self.draw(np.random.default_rng([self.config.seed, step, index])) for index in indices]
+        depth = torch.from_numpy(np.stack([sample.depth for sample in samples]))[:, None]
+        valid = torch.isfinite(depth) & (depth > 0)
+        return MonoBatch(torch.from_numpy(np.stack([sample.image for sample in samples])),
+                         torch.where(valid, depth, 0.0), valid, step)
+
+    def draw(self, rng: np.random.Generator, number: int | None = None) -> DepthSample:
+        """A view at the size of the training, of any source or of a certain one."""
+        if number is None:
+            number = 0 if len(self.samples) == 1 else int(rng.choice(len(self.samples), p=self.shares))
+        size = (self.config.height, self.config.width)
+        samples = self.samples[number]
+        sample = covering(samples[int(rng.integers(len(samples)))], size)
+        if self.config.sources[number].augment:
+            sample = augmented(rng, sample, self.config.augment)
+        return cropped(rng, sample, size)
+
+
+def _opened(source: SourceConfig, config: MonoDataConfig) -> DepthDataset | Any:
+    if source.kind == 'world':
+        return GeneratedViews(VIEWS, seed=0, size=(config.height, config.width))
+    return open_depth_dataset(source.path, source.kind)

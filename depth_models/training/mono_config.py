@@ -1,0 +1,78 @@
+"""What a training run of depth from one image has of its own in its config."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from depth_models.training.config import BatchConfig, OptimizerConfig, SourceConfig, TrainerConfig
+from depth_models.training.mono_losses import UNetLossWeights
+
+
+@dataclass(frozen=True)
+class MonoAugmentConfig:
+    """What makes more of every view: section 4.1 of "Realtime Single Image Depth Estimation"."""
+
+    horizontal_flip: float = 0.5  # share of the views
+    largest_rotation: float = 15.0  # degrees, either way
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.horizontal_flip <= 1:
+            raise ValueError(f'horizontal_flip must be a share in 0 to 1, got {self.horizontal_flip}')
+        if not 0 <= self.largest_rotation <= 45:
+            raise ValueError(f'largest_rotation must lie in 0 to 45 degrees, got {self.largest_rotation}')
+
+
+@dataclass(frozen=True)
+class MonoDataConfig(BatchConfig):
+    """Which views a step sees. What is read is resized until it covers height and width, then cropped."""
+
+    sources: tuple[SourceConfig, ...] = (SourceConfig('world'),)
+    width: int = 320  # px, a multiple of 32
+    augment: MonoAugmentConfig = field(default_factory=MonoAugmentConfig)
+    validation_sources: tuple[SourceConfig, ...] = (SourceConfig('world'),)
+    validation_views: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.validation_views < 1:
+            raise ValueError(f'validation_views must be at least 1, got {self.validation_views}')
+        for name in ('sources', 'validation_sources'):
+            for number, source in enumerate(getattr(self, name)):
+                if source.kind in ('layered', 'shards'):
+                    raise ValueError(f'{name}[{number}].kind must be world or the layout of a data set of '
+                                     f'depth, got {source.kind}, which is of stereo pairs')
+
+    @property
+    def validated(self) -> int:
+        return self.validation_views
+
+
+@dataclass(frozen=True)
+class MonoOptimizerConfig(OptimizerConfig):
+    """AdamW; with weight_decay 0 it is Adam. After the warm-up a cosine, or one rate until the end."""
+
+    schedule: Literal['cosine', 'constant'] = 'cosine'
+
+    def factor(self, step: int, steps: int) -> float:
+        if self.schedule == 'constant' and step >= self.warmup_steps:
+            return 1.0
+        return super().factor(step, steps)
+
+
+@dataclass(frozen=True)
+class UNetOptimizerConfig(MonoOptimizerConfig):
+    """The same, of a loss in three terms."""
+
+    loss: UNetLossWeights = field(default_factory=UNetLossWeights)
+
+
+@dataclass(frozen=True)
+class CoarseToFineTrainerConfig(TrainerConfig):
+    """Two phases: of `steps` the first ones train the coarse network, the others the fine one."""
+
+    coarse_steps: int = 2000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.coarse_steps < self.steps:
+            raise ValueError(f'coarse_steps must lie in 1 to steps - 1 ({self.steps - 1}), for the fine '
+                             f'network is trained after them, got {self.coarse_steps}')

@@ -1,0 +1,38 @@
+"""Coarse-to-fine node: one camera in; depth, points, confidence out, of the coarse or the fine network."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from depth_models.estimators.mono import MonoEstimator
+from depth_nodes.image_node import ImageNode, ImageParams
+from depth_nodes.lifecycle import run
+from depth_nodes.parameters import param
+
+STAGES = 2
+
+
+@dataclass(frozen=True)
+class CoarseToFineParams(ImageParams):
+    """Every parameter of the coarse-to-fine node; config/coarse_to_fine.yaml and the README follow it."""
+
+    weights: str = param('coarse_to_fine', 'Shipped weights by name (coarse_to_fine), or the path of a '
+                         '.safetensors file.')
+    stage: int = param(
+        0, 'Last network to run: 1 coarse, 2 fine; 0: fine where the latency budget allows.',
+        low=0, high=STAGES, live=True)
+
+
+def load(params: CoarseToFineParams) -> MonoEstimator:
+    estimator = MonoEstimator.from_pretrained(params.weights, **params.engine_options())
+    if estimator.stages != STAGES:
+        raise ValueError(f'weights: {params.weights} holds a {estimator.describe()["model"]}, '
+                         f'expected coarse_to_fine')
+    return estimator
+
+
+def main() -> None:
+    run(partial(ImageNode, 'coarse_to_fine_node', CoarseToFineParams, load))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,105 @@
+"""
+A node that makes depth of one camera's images, within a latency budget, whatever its network is.
+
+image_rect, camera_info -> inputs -> newest -> read, estimate, publish
+sparse_depth/image or sparse_points, where they come -> online_scale
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from depth_models.estimators.mono import ImageEstimator
+from depth_models.frames import MonoEstimate, MonoFrame
+from depth_nodes.answers import DepthAnswer
+from depth_nodes.budgeted import BudgetedFrames, NetworkParams, Plan
+from depth_nodes.conversions import MONO_TOPICS, MonoMessages, read_mono
+from depth_nodes.health import Health, Remarks
+from depth_nodes.inputs import SynchronizedInputs
+from depth_nodes.lifecycle import ManagedNode
+from depth_nodes.newest import NewestFrame
+from depth_nodes.online_scale import OnlineScale, ScaleParams
+from depth_nodes.outputs import TOPICS, DepthOutputs, OutputParams
+from depth_nodes.parameters import Parameters, param
+from depth_nodes.sparse_depth import SparseDepth
+from depth_nodes.standins import passed_over
+from depth_nodes.transforms import PointsToCamera
+
+
+@dataclass(frozen=True)
+class ImageParams(NetworkParams, OutputParams, ScaleParams):
+    """The parameters of every node whose network sees one image."""
+
+    use_color: bool = param(
+        True, 'Give the network and the points the colours of the images; false: their grey.', live=True)
+
+
+class ImageNode(ManagedNode):
+
+    def __init__(self, name: str, params_type: type[ImageParams],
+                 load: Callable[[Any], ImageEstimator], **kwargs: Any) -> None:
+        """load: makes the estimator of the parameters."""
+        super().__init__(name, **kwargs)
+        self.params, self.load = Parameters(self, params_type), load
+        for sentence in passed_over():
+            self.get_logger().warning(sentence)
+
+    def while_configured(self, keep: ExitStack) -> None:
+        params = self.params.now
+        self.estimator = self.load(params)
+        self.estimator.warm_up(params.scales())
+        self.get_logger().info(
+            'ready: ' + ', '.join(f'{key} {value}' for key, value in self.estimator.describe().items()))
+        self.outputs = keep.enter_context(DepthOutputs(
+            self, self.follow_listeners, relative=not self.estimator.metric))
+
+    def while_active(self, keep: ExitStack) -> None:
+        params = self.params.now
+        transform = PointsToCamera(self, params.points_to_camera)
+        sparse = SparseDepth(transform)
+        if params.scale != 'none':
+            transform.listen(keep)
+        self.inputs = SynchronizedInputs(
+            self, dict(zip(MONO_TOPICS, (Image, CameraInfo), strict=True)), params, self.receive,
+            beside=sparse.topics() if params.scale != 'none' else {})
+        health = keep.enter_context(Health(self, self.inputs, self.estimator.describe()))
+        self.scale = OnlineScale(
+            self, params, sparse, metric=self.estimator.metric, ignore=health.ignore)
+        frames = BudgetedFrames(self, self, lambda: self.params.now, self.estimator, self.inputs, health,
+                                used='seen')
+        self.newest = keep.enter_context(NewestFrame(frames.answer, health.reject, health.drop))
+        keep.callback(self.inputs.close)  # closes first: no frame comes any more
+
+    def activated(self) -> None:
+        self.follow_listeners()
+
+    def follow_listeners(self) -> None:
+        """Subscribe while somebody listens: without a listener there is no work and no traffic."""
+        if self.is_active:
+            self.inputs.keep_open(bool(self.outputs.wanted()))
+
+    def receive(self, image: Image, info: CameraInfo, arrival: float) -> None:
+        self.newest.put(MonoMessages(image, info, arrival))
+
+    # on the worker's thread, one frame after the other; what they raise, the health reports
+
+    def read(self, messages: MonoMessages, params: ImageParams) -> MonoFrame:
+        return read_mono(messages, grey=not params.use_color)
+
+    def estimate(self, header: Header, frame: MonoFrame, params: ImageParams, plan: Plan) -> MonoEstimate:
+        return self.estimator.compute(frame.image, **plan._asdict())
+
+    def publish(self, header: Header, frame: MonoFrame, estimate: MonoEstimate, params: ImageParams, *,
+                send: bool) -> Remarks:
+        depth = self.scale.apply(header, frame, estimate, params)
+        if depth is None:
+            self.outputs.publish_relative(header, estimate.depth, send=send)
+        else:
+            answer = DepthAnswer(frame, depth, estimate.confidence, estimate.stage,
+                                 params.virtual_baseline, params)
+            self.outputs.publish(header, answer, params, send=send)
+        return self.scale.remarks(metric_wanted=bool(self.outputs.wanted() & TOPICS.keys()))

@@ -1,0 +1,43 @@
+"""Mono node: one camera in; depth, points, confidence out. Its network: the U-Net, or Depth Anything V2."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from depth_models.estimators.depth_anything import NAMES, DepthAnything
+from depth_models.estimators.mono import ImageEstimator, MonoEstimator
+from depth_nodes.image_node import ImageNode, ImageParams
+from depth_nodes.lifecycle import run
+from depth_nodes.parameters import param
+
+MONO_UNET = 'mono_unet'
+
+
+@dataclass(frozen=True)
+class MonoParams(ImageParams):
+    """Every parameter of the mono node; config/mono.yaml and the README follow it."""
+
+    model: str = param(
+        MONO_UNET, 'The network; depth_anything_v2_... need the package transformers.',
+        choices=(MONO_UNET, *NAMES))
+    weights: str = param(
+        '', 'Other weights than those of that name: the path of a .safetensors file; of '
+        'depth_anything_v2_... a folder, or owner/name of the Hugging Face hub.')
+    shorter_side: int = param(
+        0, 'The shorter side of images is brought to this for the network [px]; 0: to that of its training.',
+        low=0, high=4096)
+
+
+def load(params: MonoParams) -> ImageEstimator:
+    options = params.engine_options()
+    if params.shorter_side:
+        options['shorter_side'] = params.shorter_side
+    network = MonoEstimator if params.model == MONO_UNET else DepthAnything
+    return network.from_pretrained(params.weights or params.model, **options)
+
+
+def main() -> None:
+    run(partial(ImageNode, 'mono_node', MonoParams, load))
+
+
+if __name__ == '__main__':
+    main()

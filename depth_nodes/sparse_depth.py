@@ -1,0 +1,77 @@
+"""
+The newest sparse metric depths, as images or as points, kept until a frame of about their time comes.
+
+Messages are kept as they come and read when a frame takes them: a callback never computes.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import Image, PointCloud2
+from std_msgs.msg import Header
+
+from depth_models.frames import Camera, Map
+from depth_models.geometry import project_points
+from depth_nodes import camera_checks, conversions
+from depth_nodes.transforms import PointsToCamera
+
+IMAGE, POINTS = 'sparse_depth/image', 'sparse_points'
+KEPT = 5  # messages; while one frame is in work, fast sensors bring some
+
+
+class SparseDepth:
+    """What came on sparse_depth/image and sparse_points lately; each message is taken once."""
+
+    def __init__(self, transform: PointsToCamera) -> None:
+        self._transform = transform
+        self._lock = Lock()
+        self._kept: deque[Image | PointCloud2] = deque(maxlen=KEPT)
+
+    def topics(self) -> dict[str, tuple[type, Callable[[Any], None]]]:
+        """To subscribe to: name -> message type, callback."""
+        return {IMAGE: (Image, self._keep), POINTS: (PointCloud2, self._keep)}
+
+    def take(self, header: Header, camera: Camera, max_age: float, image_topic: str) -> Map | None:
+        """Depth [H,W] m as the camera sees it, NaN where unknown; None where nothing is near in time.
+
+        header: of the image. max_age: largest difference of stamps [s]. Of several messages the
+        nearest in time is taken. Raises ValueError when it cannot be used; it is gone then, too.
+        """
+        message = self._nearest(stamp_ns(header.stamp), max_age * 1e9)
+        if message is None:
+            return None
+        if isinstance(message, PointCloud2):
+            points = conversions.read_points(message, POINTS)
+            return project_points(points, camera, transform=self._transform.matrix(message.header, header))
+        depth = conversions.read_depth(message, IMAGE)
+        camera_checks.check_same_size(IMAGE, (message.width, message.height),
+                                      image_topic, (camera.width, camera.height))
+        return depth
+
+    def forget_later_than(self, stamp: int) -> None:
+        """Time has jumped back: what lies after this [ns] belongs to no frame that will come soon."""
+        with self._lock:
+            kept = [message for message in self._kept if stamp_ns(message.header.stamp) <= stamp]
+            self._kept = deque(kept, maxlen=KEPT)
+
+    def _keep(self, message: Image | PointCloud2) -> None:
+        with self._lock:
+            self._kept.append(message)
+
+    def _nearest(self, stamp: int, max_age: float) -> Image | PointCloud2 | None:
+        def age(message: Image | PointCloud2) -> int:
+            return abs(stamp_ns(message.header.stamp) - stamp)
+
+        with self._lock:
+            nearest = min(self._kept, key=age, default=None)
+            if nearest is None or age(nearest) > max_age:
+                return None
+            self._kept = deque((m for m in self._kept if m is not nearest), maxlen=KEPT)
+        return nearest
+
+
+def stamp_ns(stamp: Time) -> int:
+    return stamp.sec * 1_000_000_000 + stamp.nanosec

@@ -1,0 +1,172 @@
+"""The views of a step, what is made of them, and the checks that stop a run on wrong ones."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip('yaml')
+torch = pytest.importorskip('torch')
+
+from depth_folders import WALL, write_views
+
+from depth_models.data.samples import DepthSample
+from depth_models.training import checks, config_files, mono_checks
+from depth_models.training.batches import validation_batches
+from depth_models.training.config import SourceConfig
+from depth_models.training.mono_augment import augmented, covering, cropped, turned
+from depth_models.training.mono_batches import Views
+from depth_models.training.mono_config import MonoAugmentConfig, MonoDataConfig
+from depth_models.training.mono_task import MonoUNetTask
+
+SMALL = ['data.height=64', 'data.width=64', 'trainer.overfit_steps=30']
+
+
+def ramp(size=(60, 100)):
+    """A view whose red channel is its columns, green its rows, and depth 1 m and their sum in cm."""
+    rows, columns = np.indices(size)
+    image = np.stack([columns, rows, np.zeros(size)], 2).astype(np.uint8)
+    return DepthSample(image, (1 + 0.01 * (rows + columns)).astype(np.float32))
+
+
+def fits(sample, off=2.5):
+    """Whether depth is that of the image's pixels; up to `off` px along both axes together: the image is
+    rounded to levels, depth is that of the nearest pixel."""
+    red, green = sample.image[..., 0].astype(float), sample.image[..., 1].astype(float)
+    known = np.isfinite(sample.depth)
+    return known.any() and np.abs(100 * (sample.depth - 1) - red - green)[known].max() <= off
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_views(tmp_path / 'boxes')
+
+
+@pytest.fixture
+def data(folder):
+    source = SourceConfig('rgbd', path=folder)
+    return MonoDataConfig(sources=(source,), validation_sources=(source,), batch=4, height=64, width=64,
+                          validation_views=5, workers=0)
+
+
+# --- views
+
+
+def test_a_view_depends_on_seed_step_and_number_only(data):
+    whole = Views(data).batch(7, range(4))
+    parts = [Views(data).batch(7, range(start, start + 2)) for start in (0, 2)]
+    assert torch.equal(torch.cat([part.image for part in parts]), whole.image)
+    assert torch.equal(torch.cat([part.depth for part in parts]), whole.depth)
+    others = [Views(data).batch(8, range(4)), Views(replace(data, seed=2)).batch(7, range(4))]
+    images = [image.numpy().tobytes() for batch in (whole, *others) for image in batch.image]
+    assert len(set(images)) == 12
+
+
+def test_unknown_depth_is_not_valid_and_the_rest_is_in_m(data):
+    batch = Views(replace(data, sources=(replace(data.sources[0], augment=False),))).batch(0, range(4))
+    assert batch.image.shape == (4, 64, 64, 3) and batch.image.dtype == torch.uint8
+    assert (~batch.valid[:, :, :2]).all() and batch.valid[:, :, 4:].all()
+    assert (batch.depth[~batch.valid] == 0).all() and torch.isfinite(batch.depth).all()
+    assert batch.depth.max() == WALL and 1 <= batch.depth[batch.valid].min() < 3
+
+
+def test_sources_get_their_share(tmp_path, data):
+    near = SourceConfig('rgbd', weight=3.0, path=write_views(tmp_path / 'near', in_metres=500.0))
+    mixed = Views(replace(data, batch=40, sources=(*data.sources, near))).batch(0, range(40))
+    assert 22 <= (mixed.depth.flatten(1).max(1).values == WALL / 2).sum() <= 37  # 30 of 40
+
+
+def test_validation_takes_the_views_as_they_are_whatever_the_seed(data):
+    one, other = (validation_batches(MonoUNetTask(), replace(data, seed=seed)) for seed in (1, 2))
+    assert [len(batch.image) for batch in one] == [4, 1]
+    assert all(torch.equal(a.image, b.image) for a, b in zip(one, other))
+    assert all((~batch.valid[:, :, :2]).all() and batch.valid[:, :, 4:].all() for batch in one)  # not turned
+
+
+def test_generated_views_are_drawn_and_their_sky_is_unknown():
+    pytest.importorskip('embreex')
+    views = Views(MonoDataConfig(batch=2, height=32, width=32))
+    one, two = (views.batch(3, range(2)) for _ in range(2))
+    assert torch.equal(one.image, two.image) and one.valid.any()
+    assert one.depth.max() < 2000
+
+
+# --- what is made of them
+
+
+@pytest.mark.parametrize('size', [(30, 40), (48, 48), (90, 200), (60, 100)])
+def test_a_view_that_covers_is_not_stretched(size):
+    sample = covering(ramp(), size)
+    height, width = sample.depth.shape
+    assert height >= size[0] and width >= size[1] and (height == size[0] or width == size[1])
+    assert height / width == pytest.approx(0.6, rel=0.02)
+    assert fits(sample)
+
+
+def test_a_turned_view_keeps_its_depth_and_has_none_in_the_corners():
+    sample = turned(ramp(), 15.0)
+    assert np.isnan(sample.depth[0, 0]) and np.isnan(sample.depth[-1, -1])
+    assert np.isfinite(sample.depth[20:40, 20:80]).all()
+    assert fits(sample)
+    assert not np.array_equal(sample.image, ramp().image)
+
+
+def test_views_are_flipped_and_turned_as_often_as_is_said():
+    config = MonoAugmentConfig(horizontal_flip=0.5, largest_rotation=10.0)
+    made = [augmented(np.random.default_rng(seed), ramp(), config) for seed in range(40)]
+    assert all(fits(sample) for sample in made)
+    flipped = sum(int(sample.image[30, 20, 0]) > int(sample.image[30, 80, 0]) for sample in made)
+    assert 12 <= flipped <= 28
+    still = MonoAugmentConfig(horizontal_flip=0.0, largest_rotation=0.0)
+    assert np.array_equal(augmented(np.random.default_rng(1), ramp(), still).depth, ramp().depth)
+
+
+def test_crops_reach_all_of_a_view():
+    corners = {tuple(cropped(np.random.default_rng(seed), ramp((33, 34)), (32, 32)).image[0, 0, :2])
+               for seed in range(60)}
+    assert corners == {(column, row) for column in range(3) for row in range(2)}
+
+
+# --- checks
+
+
+def mono(path, *more):
+    return config_files.load('mono_unet', [
+        *SMALL, f'data.sources=[{{kind: rgbd, path: "{path}"}}]', *more])
+
+
+def test_true_views_and_the_network_pass(folder, capsys):
+    checks.check(mono(folder))
+    said = capsys.readouterr().out.splitlines()
+    assert f'check: rgbd {folder}: depth of' in said[0] and 'mean gradient at its edges' in said[0]
+    assert said[1].startswith('check: loss on one batch')
+
+
+@pytest.mark.parametrize(('wrong', 'says'), [
+    ({'shuffled': True}, 'edges of depth are not those of the images'),
+    ({'in_metres': 10_000.0}, r'0 % of the known depths lie up to network\.max_depth = 10 m'),
+    ({'in_metres': 2.0}, r'their median is 0\.00\d* m; are they in m\?')])
+def test_wrong_depth_is_named(tmp_path, wrong, says):
+    with pytest.raises(ValueError, match=rf'data\.sources\[0\] \(rgbd .*{says}'):
+        mono_checks.check_source(mono(write_views(tmp_path, **wrong)), 0)
+
+
+def test_edges_are_compared_with_those_of_other_views():
+    def boxes(at):
+        depth = np.full((64, 64), 4.0, np.float32)
+        depth[10:30, at:at + 20] = 1.0
+        return depth, np.repeat((200 / depth).astype(np.uint8)[..., None], 3, axis=2)
+
+    true = [DepthSample(image, depth) for depth, image in map(boxes, (3, 30))]
+    strength = mono_checks.edge_strength(true)
+    assert strength is not None and strength.itself > 3 * max(strength[1:])
+    wrong = mono_checks.edge_strength([DepthSample(true[1].image, true[0].depth),
+                                       DepthSample(true[0].image, true[1].depth)])
+    assert wrong is not None and wrong.itself < wrong.next
+    flat = [DepthSample(sample.image, np.full((64, 64), 2, np.float32)) for sample in true]
+    assert mono_checks.edge_strength(flat) is None
+
+
+def test_a_network_that_does_not_learn_is_said_so(folder):
+    with pytest.raises(ValueError, match=r'does not learn .* in 2 steps'):
+        checks.check_overfits(mono(folder, 'trainer.overfit_steps=2', 'trainer.overfit_factor=50'))
