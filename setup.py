@@ -37,7 +37,10 @@ setup(
         'depth_anything': ['transformers>=4.45'],
         # embreex and trimesh cast the rays of generated worlds
         'train': ['embreex', 'lightning>=2.6', 'PyYAML', 'tensorboard', 'trimesh'],
-        'test': ['hypothesis', 'pytest<9', 'pytest-timeout', 'PyYAML'],  # launch_testing breaks pytest 9
+        # the labelled file of NYU Depth v2
+        'nyu': ['h5py', 'scipy'],
+        'test': ['h5py', 'hypothesis', 'pytest<9', 'pytest-timeout', 'PyYAML', 'scipy',
+                 'transformers>=4.45'],  # launch_testing breaks pytest 9
         'dev': ['colcon-bash', 'colcon-core', 'colcon-library-path', 'colcon-package-information',
                 'colcon-python-setup-py', 'colcon-recursive-crawl', 'colcon-ros',
                 'colcon-test-result', 'mypy', 'ruff', 'types-PyYAML'],

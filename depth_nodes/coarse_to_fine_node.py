@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from functools import partial
 
 from depth_models.estimators.mono import MonoEstimator
-from depth_nodes.image_node import ImageNode, ImageParams
+from depth_nodes.image_node import ImageNode, ImageParams, mono_estimator
 from depth_nodes.lifecycle import run
 from depth_nodes.parameters import param
 
-STAGES = 2
+COARSE_TO_FINE, STAGES = 'coarse_to_fine', 2
 
 
 @dataclass(frozen=True)
 class CoarseToFineParams(ImageParams):
     """Every parameter of the coarse-to-fine node; config/coarse_to_fine.yaml and the README follow it."""
 
-    weights: str = param('coarse_to_fine', 'Shipped weights by name (coarse_to_fine), or the path of a '
+    weights: str = param(COARSE_TO_FINE, 'Shipped weights by name (coarse_to_fine), or the path of a '
                          '.safetensors file.')
     stage: int = param(
         0, 'Last network to run: 1 coarse, 2 fine; 0: fine where the latency budget allows.',
@@ -23,11 +23,7 @@ class CoarseToFineParams(ImageParams):
 
 
 def load(params: CoarseToFineParams) -> MonoEstimator:
-    estimator = MonoEstimator.from_pretrained(params.weights, **params.engine_options())
-    if estimator.stages != STAGES:
-        raise ValueError(f'weights: {params.weights} holds a {estimator.describe()["model"]}, '
-                         f'expected coarse_to_fine')
-    return estimator
+    return mono_estimator(COARSE_TO_FINE, params.weights, **params.engine_options())
 
 
 def main() -> None:

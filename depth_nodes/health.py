@@ -104,8 +104,8 @@ class Health:
             self._recent.append(report)
             if report.shortfall:
                 self._shortfall = time.monotonic(), _Fault(DiagnosticStatus.WARN, report.shortfall)
-            if report.remarks.warning:
-                self._lack = time.monotonic(), _Fault(DiagnosticStatus.WARN, report.remarks.warning)
+            warning = report.remarks.warning  # of the last answer only: when it ends, it is over
+            self._lack = (time.monotonic(), _Fault(DiagnosticStatus.WARN, warning)) if warning else None
             counts = dict(self._counts)
         if self._statistics.get_subscription_count() == 0:
             return

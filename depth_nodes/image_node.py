@@ -13,7 +13,7 @@ from typing import Any
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from depth_models.estimators.mono import ImageEstimator
+from depth_models.estimators.mono import ImageEstimator, MonoEstimator
 from depth_models.frames import MonoEstimate, MonoFrame
 from depth_nodes.answers import DepthAnswer
 from depth_nodes.budgeted import BudgetedFrames, NetworkParams, Plan
@@ -95,11 +95,19 @@ class ImageNode(ManagedNode):
 
     def publish(self, header: Header, frame: MonoFrame, estimate: MonoEstimate, params: ImageParams, *,
                 send: bool) -> Remarks:
-        depth = self.scale.apply(header, frame, estimate, params)
-        if depth is None:
+        if not estimate.metric:
             self.outputs.publish_relative(header, estimate.depth, send=send)
-        else:
+        depth = self.scale.apply(header, frame, estimate, params)
+        if depth is not None:
             answer = DepthAnswer(frame, depth, estimate.confidence, estimate.stage,
                                  params.virtual_baseline, params)
             self.outputs.publish(header, answer, params, send=send)
         return self.scale.remarks(metric_wanted=bool(self.outputs.wanted() & TOPICS.keys()))
+
+
+def mono_estimator(kind: str, weights: str, **options: Any) -> MonoEstimator:
+    """The shipped or own weights of a kind of network; another kind's are a ValueError."""
+    estimator = MonoEstimator.from_pretrained(weights, **options)
+    if (found := estimator.describe()['model']) != kind:
+        raise ValueError(f'weights: {weights} holds a {found}, expected {kind}')
+    return estimator

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from depth_models.estimators.depth_anything import NAMES, DepthAnything
-from depth_models.estimators.mono import ImageEstimator, MonoEstimator
-from depth_nodes.image_node import ImageNode, ImageParams
+from depth_models.estimators.mono import ImageEstimator
+from depth_nodes.image_node import ImageNode, ImageParams, mono_estimator
 from depth_nodes.lifecycle import run
 from depth_nodes.parameters import param
 
@@ -31,8 +31,10 @@ def load(params: MonoParams) -> ImageEstimator:
     options = params.engine_options()
     if params.shorter_side:
         options['shorter_side'] = params.shorter_side
-    network = MonoEstimator if params.model == MONO_UNET else DepthAnything
-    return network.from_pretrained(params.weights or params.model, **options)
+    weights = params.weights or params.model
+    if params.model == MONO_UNET:
+        return mono_estimator(MONO_UNET, weights, **options)
+    return DepthAnything.from_pretrained(weights, **options)
 
 
 def main() -> None:

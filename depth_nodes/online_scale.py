@@ -27,10 +27,11 @@ class ScaleParams(Checked):
         0.1, 'Largest difference of stamps between an image and the metric depths that it is fitted to [s].',
         low=0.0, high=60.0, live=True)
     scale_memory: float = param(
-        10.0, 'Fits after which one counts 1/e; 0.0: each frame stands alone.', low=0.0, high=10000.0)
+        10.0, 'Fits after which one counts 1/e, to smooth them; 0.0: each frame stands alone.',
+        low=0.0, high=10000.0)
     scale_timeout: float = param(
-        5.0, 'A network that knows no metres has none again so long after the last fit [s].',
-        low=0.01, high=3600.0, live=True)
+        5.0, 'A fit is forgotten so long after the last metric depths [s].', low=0.01, high=3600.0,
+        live=True)
     points_to_camera: tuple[float, ...] = param(
         IDENTITY, f"From the frame of {POINTS} to the camera's optical frame [m], a 4x4 in row order; the "
         'identity: by tf2 where it is installed, else they are in the camera frame.')
@@ -50,50 +51,73 @@ class OnlineScale:
         """metric: of the network; without a fit its depth is in m too. ignore: told of bad messages."""
         self._log, self._sparse, self._ignore, self._metric = node.get_logger(), sparse, ignore, metric
         self._fits = MetricScale(params.scale, memory=params.scale_memory)
-        self._seen = self._fitted = 0  # stamps of the last frame, of the last fit [ns]
-        self._said = ''
+        self._seen: int | None = None  # stamp of the last frame [ns]
+        self._since = 0  # stamp of the last fit, or of the first frame without one [ns]
+        self._lack = ''  # of the last frame, in a sentence
 
     def apply(self, header: Header, frame: MonoFrame, estimate: MonoEstimate, params: ScaleParams
               ) -> Map | None:
         """Depth [m] of a frame, fitted to what came beside it; None as long as it has no unit."""
         stamp = stamp_ns(header.stamp)
-        if stamp < self._seen:
-            self._fits.reset()
+        if self._seen is None:
+            self._since = stamp
+        elif stamp < self._seen:  # time has jumped back
+            self._forget(stamp)
             self._sparse.forget_later_than(stamp + round(params.scale_max_age * 1e9))
         self._seen = stamp
-        if self._fits.mode != 'none' and frame.camera is not None:
-            try:
-                sparse = self._sparse.take(header, frame.camera, params.scale_max_age, 'image_rect')
-                if sparse is not None and not math.isnan(
-                        self._fits.update(estimate.depth, sparse).residual):
-                    self._fitted = stamp
-            except ValueError as error:
-                self._ignore(error)
-        if not self._metric and self._fits.fitted and stamp - self._fitted > params.scale_timeout * 1e9:
-            self._fits.reset()
-        if self._metric or self._fits.fitted:
-            self._say('')
-            return self._fits.apply(estimate.depth)
-        self._say(f'depth has no unit: only {RELATIVE} is published; '
-                  + (f'waiting for metric depths on {IMAGE} or {POINTS}' if self._fits.mode != 'none' else
-                     f'set scale to median or affine and send metric depths on {IMAGE} or {POINTS}'))
-        return None
+        why = self._fit(header, frame, estimate, params) if self._fits.mode != 'none' else ''
+        late = stamp - self._since > params.scale_timeout * 1e9
+        if late and self._fits.fitted:
+            self._forget(self._since)
+        self._say(self._lack_of(why, late))
+        return self._fits.apply(estimate.depth) if self._metric or self._fits.fitted else None
 
     def remarks(self, *, metric_wanted: bool) -> Remarks:
         """The last fit, for diagnostics; a warning where metric depth is wanted and cannot be."""
         fit = self._fits.fit
-        values: dict[str, object] = {'depth': 'relative' if self._said else 'metric'}
+        values: dict[str, object] = {'depth': 'metric' if self._metric or self._fits.fitted else 'relative'}
         if self._fits.mode != 'none':
             values |= {'fit': fit.mode, 'fit_scale': f'{fit.scale:.6g}', 'fit_shift': f'{fit.shift:.6g}',
                        'fit_residual': f'{fit.residual:.4f}', 'fit_samples': fit.samples,
                        'fit_note': fit.note}
-        return Remarks(values, self._said if metric_wanted else '')
+        return Remarks(values, self._lack if metric_wanted else '')
+
+    def _fit(self, header: Header, frame: MonoFrame, estimate: MonoEstimate, params: ScaleParams) -> str:
+        """Why this frame tells nothing of the scale; '' when it does."""
+        stamp = stamp_ns(header.stamp)
+        if frame.camera is None:
+            return 'the image has no camera'
+        try:
+            sparse = self._sparse.take(header, frame.camera, params.scale_max_age, 'image_rect')
+        except ValueError as error:
+            self._ignore(error)
+            return str(error)
+        if sparse is None:
+            return self._sparse.why_none(stamp, params.scale_max_age)
+        fit = self._fits.update(estimate.depth, sparse)
+        if math.isnan(fit.residual):
+            return fit.note
+        self._since = stamp
+        return ''
+
+    def _forget(self, since: int) -> None:
+        self._fits.reset()
+        self._since = since
+
+    def _lack_of(self, why: str, late: bool) -> str:
+        if self._fits.fitted or (self._metric and not (why and late)):
+            return ''
+        if self._metric:
+            return (f"scale is {self._fits.mode}, but nothing is fitted: the network's own metres are "
+                    f'published; {why}')
+        return f'depth has no unit: only {RELATIVE} is published; ' + (
+            why or f'set scale to median or affine and send metric depths on {IMAGE} or {POINTS}')
 
     def _say(self, lack: str) -> None:
-        """Into the log when it changes."""
-        if lack != self._said:
+        """Into the log when it begins and when it ends; how it goes on is in diagnostics."""
+        if bool(lack) != bool(self._lack):
             if lack:
                 self._log.warning(lack)
             else:
-                self._log.info('metric depth is fitted: it is published in m')
-            self._said = lack
+                self._log.info('the scale is fitted: depth is published in m by it')
+        self._lack = lack

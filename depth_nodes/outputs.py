@@ -3,7 +3,7 @@ The topics that every depth node publishes, each computed and sent only when som
 
 disparity, depth/image_rect, depth/camera_info, points, confidence, depth/image_color; all under the
 input's header, so that exact synchronization works downstream. A network whose depth has no unit
-publishes relative_depth/image instead, as long as it has none.
+publishes relative_depth/image, and the others only while a scale is fitted.
 """
 
 import time

@@ -19,6 +19,8 @@ PARAMETERS = {'stereo_node': StereoParams, 'mono_node': MonoParams,
               'coarse_to_fine_node': CoarseToFineParams}
 FILES = {'stereo_node': 'stereo.yaml', 'mono_node': 'mono.yaml',
          'coarse_to_fine_node': 'coarse_to_fine.yaml'}
+ONE_CAMERA_NODES = ('mono_node', 'coarse_to_fine_node')
+EVERY_NODE, ONE_CAMERA = 'every node', 'nodes with one camera'
 ROOT = Path(__file__).parents[1]
 
 
@@ -48,19 +50,43 @@ def yaml(node_name: str) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def table(node_name: str) -> str:
-    """The same as a Markdown table."""
+def shared(*node_names: str) -> list[Field]:
+    """The parameters that mean the same in each of these nodes, default and range included."""
+    first, *others = ({f.name: f for f in fields(PARAMETERS[name])} for name in node_names)
+    return [f for name, f in first.items() if all(
+        name in other and (other[name].default, other[name].metadata) == (f.default, f.metadata)
+        for other in others)]
+
+
+def tables() -> dict[str, list[Field]]:
+    """The README's tables by name: what all nodes have, what those with one camera have, each node's own."""
+    found = {EVERY_NODE: shared(*PARAMETERS)}
+    found[ONE_CAMERA] = _without(found[EVERY_NODE], shared(*ONE_CAMERA_NODES))
+    for name, of in PARAMETERS.items():
+        known = found[EVERY_NODE] + (found[ONE_CAMERA] if name in ONE_CAMERA_NODES else [])
+        found[name] = _without(known, list(fields(of)))
+    return found
+
+
+def _without(known: list[Field], of: list[Field]) -> list[Field]:
+    names = {f.name for f in known}
+    return [f for f in of if f.name not in names]
+
+
+def table(of: list[Field]) -> str:
+    """Parameters as a Markdown table."""
     rows = ['| parameter | default | allowed | live | meaning |', '| --- | --- | --- | --- | --- |']
     rows += [f'| `{f.name}` | {_plain(f.default)} | {allowed(f)} | '
-             f'{"yes" if f.metadata["live"] else ""} | {f.metadata["description"]} |'
-             for f in fields(PARAMETERS[node_name])]
+             f'{"yes" if f.metadata["live"] else ""} | {f.metadata["description"]} |' for f in of]
     return '\n'.join(rows)
 
 
-def with_table(markdown: str, node_name: str) -> str:
+def with_table(markdown: str, name: str, of: list[Field]) -> str:
     """The text with the table between its two marks made anew."""
-    begin, end = f'<!-- parameters of {node_name} -->', '<!-- end -->'
-    return re.sub(f'{begin}.*?{end}', lambda _: f'{begin}\n{table(node_name)}\n{end}', markdown,
+    begin, end = f'<!-- parameters of {name} -->', '<!-- end -->'
+    if begin not in markdown:
+        raise ValueError(f'there is no mark {begin}')
+    return re.sub(f'{begin}.*?{end}', lambda _: f'{begin}\n{table(of)}\n{end}', markdown,
                   count=1, flags=re.DOTALL)
 
 
@@ -70,8 +96,8 @@ def written() -> Iterator[tuple[Path, str]]:
         yield ROOT / 'config' / file, yaml(node_name)
     readme = ROOT / 'README.md'
     text = readme.read_text()
-    for node_name in PARAMETERS:
-        text = with_table(text, node_name)
+    for name, of in tables().items():
+        text = with_table(text, name, of)
     yield readme, text
 
 

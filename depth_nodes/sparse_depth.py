@@ -51,6 +51,15 @@ class SparseDepth:
                                       image_topic, (camera.width, camera.height))
         return depth
 
+    def why_none(self, stamp: int, max_age: float) -> str:
+        """Why a frame of this stamp [ns] takes nothing, in a sentence."""
+        with self._lock:
+            ages = [abs(stamp_ns(message.header.stamp) - stamp) for message in self._kept]
+        if not ages:
+            return f'no metric depths come on {IMAGE} or {POINTS}'
+        return (f'stamps on {IMAGE} and {POINTS} are {min(ages) * 1e-9:.3g} s or more from those of the '
+                f'images, scale_max_age is {max_age:g}')
+
     def forget_later_than(self, stamp: int) -> None:
         """Time has jumped back: what lies after this [ns] belongs to no frame that will come soon."""
         with self._lock:

@@ -54,7 +54,18 @@ def test_networks_use_torch_and_each_other_only(path):
     assert all(name.startswith('depth_models.networks') for name in used)
 
 
-@pytest.mark.parametrize('path', [p for p in files('depth_nodes') if 'standins' not in p])
-def test_cv_bridge_and_message_filters_are_used_through_one_door(path):
+# what a machine without a ROS 2 install lacks, and where alone it is imported
+DOORS = {'cv_bridge': 'depth_nodes/standins/', 'message_filters': 'depth_nodes/standins/',
+         'tf2_ros': 'depth_nodes/transforms.py', 'launch': 'depth_nodes/launching.py',
+         'launch_ros': 'depth_nodes/launching.py'}
+
+
+@pytest.mark.parametrize('path', files('depth_nodes'))
+def test_what_not_every_machine_has_is_used_through_one_door(path):
     names = {name.split('.')[0] for name in imports(ROOT / path)}
-    assert not names & {'cv_bridge', 'message_filters'}
+    assert not [name for name in names & DOORS.keys() if not path.startswith(DOORS[name])]
+
+
+@pytest.mark.parametrize('path', [p for p in files('depth_nodes') if 'launching' not in p])
+def test_a_node_runs_without_what_only_launch_files_need(path):
+    assert 'depth_nodes.launching' not in imports(ROOT / path)

@@ -49,6 +49,8 @@ class DepthDataset(Dataset[DepthSample]):
     """Images with depth."""
 
     indoors: bool = True  # what its usual caps and crops depend on
+    # where there are several: the argument `split` of the reader for 'training' and for 'validation'
+    splits: ClassVar[Mapping[str, str]] = {}
 
 
 Opened = TypeVar('Opened', bound=Dataset[Any])

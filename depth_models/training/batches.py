@@ -80,7 +80,7 @@ def validation_batches(task: Task[Any], data: BatchConfig, rank: int = 0, ranks:
     Every device gets as many, so that none waits for another: where they do not divide evenly, some
     get one of which no pixel is valid, and that does not count.
     """
-    draw = task.open(data.for_validation())
+    draw = task.open(data.for_validation(), validation=True)
     samples = []
     for number in range(rank, -(-data.validated // ranks) * ranks, ranks):
         sample = draw(number // 4, range(number % 4, number % 4 + 1))

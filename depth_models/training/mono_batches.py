@@ -1,20 +1,18 @@
 """The views of every step of a training of depth from one image."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from depth_models.data.dataset import DepthDataset
 from depth_models.data.depth_datasets import GeneratedViews, open_depth_dataset
+from depth_models.data.depth_datasets.kept import Kept, Samples
 from depth_models.data.samples import DepthSample
 from depth_models.training.batches import shares
 from depth_models.training.config import SourceConfig
 from depth_models.training.mono_augment import augmented, covering, cropped
 from depth_models.training.mono_config import MonoDataConfig
-
-VIEWS = 2 ** 31  # generated ones to draw from: none comes twice
 
 
 class MonoBatch(NamedTuple):
@@ -27,11 +25,14 @@ class MonoBatch(NamedTuple):
 class Views:
     """Several sources, each with its share; cameras are left behind, for no network is told of them."""
 
-    def __init__(self, config: MonoDataConfig) -> None:
-        """Opens what is read; OSError or ValueError where that is not as it should be."""
+    def __init__(self, config: MonoDataConfig, *, use: str = 'training') -> None:
+        """Opens what is read; OSError or ValueError where that is not as it should be.
+
+        use: 'training' or 'validation', where data sets are split.
+        """
         self.config = config
         self.shares = shares(config.sources)
-        self.samples = [_opened(source, config) for source in config.sources]
+        self.samples = [_opened(source, config, use) for source in config.sources]
 
     def batch(self, step: int, indices: range) -> MonoBatch:
         """Those of one step by their numbers in its batch; the same arguments give the same views."""
@@ -53,7 +54,9 @@ class Views:
         return cropped(rng, sample, size)
 
 
-def _opened(source: SourceConfig, config: MonoDataConfig) -> DepthDataset | Any:
+def _opened(source: SourceConfig, config: MonoDataConfig, use: str) -> Samples:
     if source.kind == 'world':
-        return GeneratedViews(VIEWS, seed=0, size=(config.height, config.width))
-    return open_depth_dataset(source.path, source.kind)
+        # of the seed, so that no view of the training is one of the validation
+        size = (config.height, config.width)
+        return Kept(GeneratedViews(config.views, config.seed, size, config.scenes))
+    return open_depth_dataset(source.path, source.kind, use=use)

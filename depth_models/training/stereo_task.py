@@ -33,7 +33,7 @@ class StereoTask(Task[StereoBatch]):
     def warm_up(self, data: DataConfig) -> None:
         textures.atlas(), textures.light_map()
 
-    def open(self, data: DataConfig) -> Draw[StereoBatch]:
+    def open(self, data: DataConfig, *, validation: bool = False) -> Draw[StereoBatch]:
         return partial(draw_batch, Mixture(data.sources, data.augment), data)
 
     def loss(self, network: nn.Module, batch: StereoBatch, config: TrainingConfig, *, parts: bool) -> Loss:

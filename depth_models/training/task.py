@@ -53,10 +53,11 @@ class Task(ABC, Generic[BatchT]):
         """Make what is slow to make and needed to draw, before there are workers: they inherit it."""
 
     @abstractmethod
-    def open(self, data: Any) -> Draw[BatchT]:
+    def open(self, data: Any, *, validation: bool = False) -> Draw[BatchT]:
         """What draws the batches of `data`, its sources opened; OSError or ValueError where one is wrong.
 
-        A sample depends on the seed, the step and its number alone.
+        A sample depends on the seed, the step and its number alone. validation: `data` is what
+        `for_validation` gave; of data sets that are split, it is another part that is opened then.
         """
 
     @abstractmethod

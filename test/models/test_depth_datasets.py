@@ -148,6 +148,8 @@ def test_nyu_folders_with_test_and_training_frames(tmp_path):
     assert isinstance(frames, NyuFolders) and frames.names == ['bathroom/00045', 'bedroom/00000']
     check(frames[0], 1)
     assert NyuFolders(tmp_path, split='train').names == ['kitchen_0001a/00007']
+    assert open_depth_dataset(tmp_path, use='training').names == ['kitchen_0001a/00007']
+    assert open_depth_dataset(tmp_path, 'nyu_folders', use='validation').names == frames.names
     check(NyuFolders(tmp_path / 'sync')[0], 3)
     (tmp_path / 'sync/kitchen_0001a/rgb_00007.png').unlink()
     with pytest.raises(FileNotFoundError, match=r'rgb_00007: no image of this name .*sync_depth_00007'):
@@ -199,6 +201,7 @@ def test_kitti_raw_with_projected_lidar(tmp_path, archive, raw, suffix):
     expected = None if raw is None else Camera(W, H, 721.5, 721.6, 609.5, 172.8)
     assert frames[0].camera == expected
     assert len(KittiRaw(tmp_path, split='train')) == 2 and len(KittiRaw(tmp_path, split='val')) == 1
+    assert [len(open_depth_dataset(tmp_path, use=use)) for use in ('training', 'validation')] == [2, 1]
 
 
 def test_kitti_raw_passes_over_drives_without_images_but_not_over_missing_images(tmp_path):
@@ -394,6 +397,11 @@ def test_data_sets_of_different_layouts_side_by_side_are_all_read(tmp_path):
     with pytest.raises(IndexError):
         frames[-1]
     assert RgbdFolder(tmp_path).names == ['living/a', 'office/a']
+    for split, seed in (('official_splits/test', 7), ('sync', 8)):
+        nyu_scene(tmp_path / 'nyu' / split / 'den', '00001', seed)
+    for use, seed in (('training', 8), ('validation', 7)):
+        frames = open_depth_dataset(tmp_path, use=use)
+        check(frames[frames.names.index('nyu/den/00001')], seed)
 
 
 def test_folders_of_one_layout_or_of_in_and_outdoors_are_no_mixture(tmp_path):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,7 +11,9 @@ torch = pytest.importorskip('torch')
 
 from depth_folders import WALL, write_views
 
+from depth_models.data.depth_datasets.kept import Kept
 from depth_models.data.samples import DepthSample
+from depth_models.frames import Camera
 from depth_models.training import checks, config_files, mono_checks
 from depth_models.training.batches import validation_batches
 from depth_models.training.config import SourceConfig
@@ -83,12 +86,65 @@ def test_validation_takes_the_views_as_they_are_whatever_the_seed(data):
     assert all((~batch.valid[:, :, :2]).all() and batch.valid[:, :, 4:].all() for batch in one)  # not turned
 
 
+def test_a_data_set_that_is_split_is_trained_and_validated_on_its_parts(tmp_path):
+    for place, wall in (('sync/kitchen', 2.0), ('official_splits/test/kitchen', 3.0)):
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        cv2.imwrite(str(folder / 'rgb_00001.jpg'), np.full((64, 64, 3), 90, np.uint8))
+        cv2.imwrite(str(folder / 'sync_depth_00001.png'), np.full((64, 64), 1000 * wall, np.uint16))
+    source = SourceConfig('nyu_folders', path=str(tmp_path))
+    data = MonoDataConfig(sources=(source,), validation_sources=(source,), batch=2, height=64, width=64,
+                          validation_views=2)
+    task = MonoUNetTask()
+    trained, (validated,) = task.open(data)(0, range(2)), validation_batches(task, data)
+    assert trained.depth[trained.valid].unique().tolist() == [2.0]
+    assert validated.depth[validated.valid].unique().tolist() == [3.0]
+
+
 def test_generated_views_are_drawn_and_their_sky_is_unknown():
-    pytest.importorskip('embreex')
-    views = Views(MonoDataConfig(batch=2, height=32, width=32))
-    one, two = (views.batch(3, range(2)) for _ in range(2))
-    assert torch.equal(one.image, two.image) and one.valid.any()
-    assert one.depth.max() < 2000
+    pytest.importorskip('embreex', reason='worlds are ray-cast by embreex (pip install depth_nodes[train])')
+    data = MonoDataConfig(batch=2, height=32, width=32)
+    views = Views(data)
+    batches = [views.batch(3, range(2)), views.batch(3, range(2)), Views(data).batch(3, range(2))]
+    for other in batches[1:]:  # from memory, and drawn by another process
+        assert torch.equal(batches[0].image, other.image) and torch.equal(batches[0].depth, other.depth)
+    assert batches[0].valid.any() and batches[0].depth.max() < 2000
+
+
+def test_as_many_different_generated_views_as_is_said_and_none_of_the_validation():
+    pytest.importorskip('embreex', reason='worlds are ray-cast by embreex (pip install depth_nodes[train])')
+    still = MonoAugmentConfig(horizontal_flip=0.0, largest_rotation=0.0)
+    data = MonoDataConfig(batch=12, height=32, width=32, views=3, augment=still)
+    seen, validated = ({image.numpy().tobytes() for image in Views(config).batch(0, range(12)).image}
+                       for config in (data, data.for_validation()))
+    assert len(seen) == 3 and len(validated) == 3 and not seen & validated
+    another = Views(replace(data, seed=2)).batch(0, range(12)).image
+    assert not seen & {image.numpy().tobytes() for image in another}
+
+
+class Counted:
+    """Samples that count how often they are made."""
+
+    def __init__(self):
+        self.made = []
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        self.made.append(index)
+        return replace(ramp(), camera=Camera(100, 60, 80.0, 80.0, 50.0, 30.0))
+
+
+def test_a_sample_is_made_when_it_is_asked_for_and_once():
+    samples = Counted()
+    kept = Kept(samples)
+    assert len(kept) == 5 and samples.made == []
+    assert kept[3] is kept[3] and kept[1] is not kept[3]
+    assert samples.made == [3, 1] and kept[3].camera is None and fits(kept[3])
+    with pytest.raises(ValueError, match='read-only'):
+        kept[3].image[0, 0] = 0
+    assert fits(augmented(np.random.default_rng(0), kept[3], MonoAugmentConfig()))
 
 
 # --- what is made of them

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip('embreex', reason='worlds are ray-cast by embreex (pip install depth_nodes[train])')
 pytest.importorskip('trimesh')
 
+from depth_models.data.scene_shares import SceneShares
 from depth_models.data.world import render_view, render_world, shapes, views
 from depth_models.data.world.materials import draw_materials, reflectance
 from depth_models.data.world.scenes import Scene, draw_scene
@@ -150,6 +151,25 @@ def test_a_single_view_has_metric_depth_and_its_camera():
     assert (view.depth > 0).all() and np.isfinite(view.depth).all()
     assert (view.camera.width, view.camera.height) == (96, 64)
     assert view.image.std() > 5
+
+
+def test_a_room_seen_from_inside_is_furnished_and_near():
+    inside = SceneShares(room=0, outdoors=0, table=0, floating=0, inside=1)
+    depths = np.stack([render_view(np.random.default_rng(seed), (48, 64), inside).depth
+                       for seed in range(12)])
+    assert depths.max() < 15  # walls all around
+    assert depths.std(axis=(1, 2)).min() > 0.005  # no view of one plane straight ahead
+    assert np.median(depths.max(axis=(1, 2)) / depths.min(axis=(1, 2))) > 2
+
+
+def test_shares_choose_the_scenes_and_the_even_ones_are_the_default():
+    rng = [np.random.default_rng(4) for _ in range(3)]
+    default, even, outside = (draw_scene(rng[0]), draw_scene(rng[1], SceneShares()),
+                            draw_scene(rng[2], SceneShares(room=0, outdoors=1, table=0, floating=0)))
+    np.testing.assert_array_equal(default.mesh.corners, even.mesh.corners)
+    assert np.abs(outside.mesh.corners).max() > 30
+    with pytest.raises(ValueError, match='shares of scenes must be at least 0'):
+        SceneShares(room=-1)
 
 
 def test_textures_far_away_average_out_instead_of_aliasing():

@@ -36,6 +36,18 @@ def sparse_image(values: np.ndarray) -> Image:
     return image(values.astype(np.float32), '32FC1')
 
 
+def cloud(points: np.ndarray, **changed) -> PointCloud2:
+    """x y z [N,3] as big-endian doubles, then with fields changed to taste."""
+    message = PointCloud2(
+        height=1, width=len(points), point_step=24, row_step=24 * len(points), is_bigendian=True,
+        data=array.array('B', points.astype('>f8').tobytes()),
+        fields=[PointField(name=n, offset=8 * i, datatype=PointField.FLOAT64, count=1)
+                for i, n in enumerate('xyz')])
+    for name, value in changed.items():
+        setattr(message, name, value)
+    return message
+
+
 def weights(folder, kind: str) -> str:
     """A file of a random network whose depth varies."""
     torch.manual_seed(5)
@@ -191,20 +203,56 @@ def test_the_budget_scales_what_the_network_sees_and_not_what_is_published(mono)
     assert values_of(mono.answer(None, statistics)[statistics])['scale'] == '1.0'
 
 
-def test_metric_depths_correct_the_scale_and_bad_ones_are_ignored(mono):
-    depth = floats(mono.answer(None, DEPTH)[DEPTH])
-    stamp = mono.send(good_set(**{SPARSE: image(PICTURE)}))
-    mono.wait(lambda: mono.diagnosed(WARN, f"{SPARSE}: encoding is 'rgb8', depth is 32FC1"))
+@pytest.mark.parametrize(('bad', 'level', 'reason'), [
+    ({SPARSE: image(PICTURE)}, WARN, f"{SPARSE}: encoding is 'rgb8', depth is 32FC1"),
+    ({SPARSE: sparse_image(np.ones((5, 7)))}, ERROR, f'{SPARSE} is 7x5 but image_rect is 192x96'),
+    ({POINTS: PointCloud2(height=1, width=9)}, WARN, f'{POINTS}: there is no field x, y, z'),
+    ({POINTS: cloud(np.ones((3, 3)), width=4)}, WARN, f'{POINTS}: data has 72 bytes, but 4x1 points')])
+def test_metric_depths_that_cannot_be_are_ignored_with_the_reason_and_the_image_is_answered(
+        mono, bad, level, reason):
+    mono.diagnostics.clear()
+    stamp = mono.send(good_set(**bad))
     mono.wait(lambda: mono.last_with(DEPTH, stamp), what='the image was not answered without it')
+
+    def diagnosed() -> bool:
+        # which of two topics is heard first is open: again, until it was there in time
+        if not mono.diagnosed(level, reason):
+            mono.answer(good_set(**bad), DEPTH)
+        return mono.diagnosed(level, reason)
+
+    mono.wait(diagnosed, what=f'no diagnostics: {reason}')
+
+
+@pytest.mark.parametrize('empty', [
+    {SPARSE: sparse_image(np.full((HEIGHT, WIDTH), np.nan))}, {POINTS: cloud(np.empty((0, 3)))},
+    {POINTS: cloud(np.full((30, 3), (0.0, 0.0, -1.0)))}])
+def test_metric_depths_that_the_camera_does_not_see_change_nothing(mono, empty):
+    plain = floats(mono.answer(None, DEPTH)[DEPTH])
+    statistics = 'mono_node/statistics'
+
+    def noted() -> bool:
+        out = mono.answer(good_set(**empty), DEPTH, statistics)
+        np.testing.assert_array_equal(floats(out[DEPTH]), plain)
+        return values_of(out[statistics])['fit_note'] == '0 samples, fewer than 8: nothing is fitted'
+
+    mono.wait(noted, what='it was not noted')
+
+
+def test_metric_depths_correct_the_scale(mono):
+    depth = floats(mono.answer(None, DEPTH)[DEPTH])
 
     def corrected() -> bool:
         found = floats(mono.answer(good_set(**{SPARSE: sparse_image(3 * depth)}), DEPTH)[DEPTH])
         return bool(np.allclose(found, 3 * depth, rtol=1e-3))
 
+    def diagnosed() -> bool:
+        return corrected() and any(
+            status.level == DiagnosticStatus.OK and value.key == 'fit_scale'
+            and float(value.value) == pytest.approx(3, rel=1e-3)
+            for status in mono.diagnostics for value in status.values)
+
     mono.wait(corrected, what='the scale stays what it was')
-    mono.wait(lambda: mono.diagnosed(DiagnosticStatus.OK, 'working') and any(
-        value.key == 'fit_scale' and float(value.value) == pytest.approx(3, rel=1e-3)
-        for status in mono.diagnostics for value in status.values))
+    mono.wait(diagnosed, what='diagnostics do not tell')
     back = mono.send(good_set(), stamp=50)  # time jumps back: the fit is of another run
     mono.wait(lambda: mono.last_with(DEPTH, back))
     np.testing.assert_allclose(floats(mono.last_with(DEPTH, back)), depth, rtol=1e-4)
@@ -245,6 +293,7 @@ def test_without_metric_depths_it_says_once_that_it_has_no_unit_and_with_them_it
     sent = [relative.send(good_set(**{SPARSE: sparse_image(samples_of(truth, 200))})) for _ in range(3)]
     relative.wait(lambda: relative.last_with(DEPTH, sent[-1]), what='no metric depth')
     depth = floats(relative.last_with(DEPTH, sent[-1]))
+    relative.wait(lambda: relative.last_with(RELATIVE, sent[-1]), what='its listeners lose it')
     median_scaled = said * np.median(truth / said)
     assert np.isfinite(depth).mean() > 0.95
     assert rmse(depth, truth) < 0.2 * rmse(median_scaled, truth)
@@ -261,12 +310,7 @@ def test_points_of_a_lidar_give_metres_too(relative):
     z = samples_of(truth, 200)
     row, column = np.nonzero(np.isfinite(z))
     z = z[row, column]
-    xyz = np.stack([(column - WIDTH / 2) * z / FX, (row - HEIGHT / 2) * z / FX, z], -1).astype('>f8')
-    message = PointCloud2(
-        height=1, width=len(z), point_step=24, row_step=24 * len(z), is_bigendian=True,
-        data=array.array('B', xyz.tobytes()),
-        fields=[PointField(name=n, offset=8 * i, datatype=PointField.FLOAT64, count=1)
-                for i, n in enumerate('xyz')])
+    message = cloud(np.stack([(column - WIDTH / 2) * z / FX, (row - HEIGHT / 2) * z / FX, z], -1))
     stamp = 5000
     for _ in range(3):
         stamp = relative.send(good_set(**{POINTS: message}), stamp=stamp + 1)
@@ -305,8 +349,20 @@ def test_it_ends_with_one_line(tmp_path, name, parameters, reason):
     assert 'Traceback' not in process.log()
 
 
-def test_weights_of_the_mono_net_are_none_of_coarse_to_fine(tmp_path):
-    process = NodeProcess(tmp_path / 'log', executable='coarse_to_fine_node',
-                          weights=weights(tmp_path, 'mono_unet'))
+@pytest.mark.parametrize(('name', 'other', 'own'), [
+    ('coarse_to_fine_node', 'mono_unet', 'coarse_to_fine'), ('mono_node', 'coarse_to_fine', 'mono_unet')])
+def test_weights_of_another_network_are_refused(tmp_path, name, other, own):
+    process = NodeProcess(tmp_path / 'log', executable=name, weights=weights(tmp_path, other))
     assert process.exit_code(60) == 1
-    assert 'holds a mono_unet, expected coarse_to_fine' in process.log()
+    assert f'holds a {other}, expected {own}' in process.log()
+
+
+def test_depth_anything_without_weights_or_a_network_says_what_to_do_and_ends(tmp_path, monkeypatch):
+    pytest.importorskip('transformers', reason='the optional extra depth_anything')
+    monkeypatch.setenv('HF_HOME', str(tmp_path))
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    process = NodeProcess(tmp_path / 'log', executable='mono_node', model='depth_anything_v2_small')
+    assert process.exit_code(60) == 1
+    said = [line for line in process.log().splitlines() if 'Depth-Anything-V2-Small-hf is neither' in line]
+    assert len(said) == 1 and 'run `hf download depth-anything/Depth-Anything-V2-Small-hf`' in said[0]
+    assert 'Traceback' not in process.log()

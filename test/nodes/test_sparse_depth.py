@@ -2,12 +2,14 @@
 
 import array
 import math
+import time
+from contextlib import ExitStack, suppress
 
 import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
-from geometry_msgs.msg import Quaternion, Transform, Vector3
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from hypothesis import given
 from hypothesis import strategies as st
 from sensor_msgs.msg import Image, PointCloud2, PointField
@@ -216,3 +218,34 @@ def test_points_of_a_lidar_are_brought_to_the_camera_by_the_parameter(node):
     depth = kept(node, cloud(ahead, stamp=7), transform=lidar).take(header(7), CAMERA, 1.0, 'image_rect')
     assert np.argwhere(np.isfinite(depth)).tolist() == [[2, 3]]  # 2.5 - 4 / 16 and 3.5 - 4 / 8, rounded
     assert depth[2, 3] == 2.0
+
+
+def test_points_of_a_lidar_are_brought_to_the_camera_by_tf2(node):
+    tf2_ros = pytest.importorskip('tf2_ros', reason='tf2_ros comes with a ROS 2 install, not with the wheels')
+    peer, executor = rclpy.create_node('peer'), rclpy.executors.SingleThreadedExecutor()
+    ahead = cloud(np.float32([[[2.0, 0.0, 0.0]]]), stamp=7)
+    sparse = SparseDepth(transform := PointsToCamera(node, IDENTITY))
+    with ExitStack() as keep:
+        keep.callback(peer.destroy_node)
+        keep.callback(executor.shutdown)
+        transform.listen(keep)
+        executor.add_node(node)
+        keep.callback(executor.remove_node, node)
+        sparse.topics()[POINTS][1](ahead)
+        with pytest.raises(ValueError, match="does not know the way from 'lidar' to 'camera'"):
+            sparse.take(header(7), CAMERA, 1.0, 'image_rect')
+        tf = TransformStamped(header=header(0), child_frame_id='lidar', transform=Transform(
+            translation=Vector3(x=-0.25, y=-0.125), rotation=Quaternion(x=-0.5, y=0.5, z=-0.5, w=-0.5)))
+        broadcaster = tf2_ros.StaticTransformBroadcaster(peer)
+        broadcaster.sendTransform(tf)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            executor.spin_once(timeout_sec=0.1)
+            sparse.topics()[POINTS][1](ahead)
+            with suppress(ValueError):
+                depth = sparse.take(header(7), CAMERA, 1.0, 'image_rect')
+                break
+        else:
+            pytest.fail('the way is never known')
+    assert np.argwhere(np.isfinite(depth)).tolist() == [[2, 3]]
+    assert depth[2, 3] == pytest.approx(2.0)

@@ -5,12 +5,13 @@ Readers of images with depth, all with one face: `len(samples)`, `samples.names`
 >>> sample = samples[0]  # a DepthSample: image, depth, camera
 """
 
+from functools import partial
 from pathlib import Path
 
 from depth_models.data.dataset import DepthDataset, LayoutError, open_dataset
 from depth_models.data.depth_datasets.generated import GeneratedViews
 from depth_models.data.depth_datasets.kitti_raw import KittiRaw
-from depth_models.data.depth_datasets.layouts import EXPECTED, LAYOUTS
+from depth_models.data.depth_datasets.layouts import EXPECTED, LAYOUTS, Reader, readers_for
 from depth_models.data.depth_datasets.mixed import MixedFolder
 from depth_models.data.depth_datasets.nyu import NyuFolders, NyuLabelled
 from depth_models.data.depth_datasets.rgbd_folder import RgbdFolder
@@ -23,11 +24,14 @@ __all__ = ['DEPTH_LAYOUTS', 'DepthDataset', 'GeneratedViews', 'KittiRaw', 'Layou
 DEPTH_LAYOUTS = {**LAYOUTS, 'mixed': MixedFolder}
 
 
-def open_depth_dataset(folder: Path | str, layout: str = 'auto') -> DepthDataset:
+def open_depth_dataset(folder: Path | str, layout: str = 'auto', *, use: str = '') -> DepthDataset:
     """
     The reader of a folder by the name of its layout, or by what lies in it.
 
-    See `depth_models.data.dataset.open_dataset`, also for its errors; ImportError where a reader needs
-    a package that is not there.
+    use: 'training' or 'validation' takes the split that is for it, where a data set has some; else each
+    reader chooses, NYU's the test split. See `depth_models.data.dataset.open_dataset`, also for its
+    errors; ImportError where a reader needs a package that is not there.
     """
-    return open_dataset(folder, layout, DEPTH_LAYOUTS, {**EXPECTED, 'mixed': MixedFolder.layout})
+    readers = readers_for(use)
+    every: dict[str, Reader] = {**readers, 'mixed': partial(MixedFolder, readers=readers)}
+    return open_dataset(folder, layout, every, {**EXPECTED, 'mixed': MixedFolder.layout})

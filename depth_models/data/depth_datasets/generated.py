@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depth_models.data.samples import DepthSample
+from depth_models.data.scene_shares import EVEN, SceneShares
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class GeneratedViews:
     count: int
     seed: int = 1
     size: tuple[int, int] = (240, 320)  # (height, width) px
+    scenes: SceneShares = EVEN
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.seed < 0:
@@ -36,7 +38,7 @@ class GeneratedViews:
         from depth_models.data.world import render_view  # needs trimesh and embreex
         from depth_models.data.world.views import SKY
 
-        view = render_view(np.random.default_rng([self.seed, index]), self.size)
+        view = render_view(np.random.default_rng([self.seed, index]), self.size, self.scenes)
         return DepthSample(view.image, np.where(view.depth < SKY, view.depth, np.float32(np.nan)),
                            view.camera)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from depth_models.data.dataset import existing_folder
 from depth_models.data.depth_datasets.files import DepthFileDataset, DepthFiles
@@ -51,6 +52,7 @@ class KittiRaw(DepthFileDataset):
     layout = ('KITTI depth, train/DRIVE/proj_depth/groundtruth/image_02/NAME.png with the raw images '
               'DATE/DRIVE/image_02/data/NAME.png, or val_selection_cropped/image/ and groundtruth_depth/')
     indoors = False
+    splits: ClassVar = {'training': 'train', 'validation': 'val'}
 
     def __init__(self, folder: Path | str, *, split: str | None = None, kind: str = 'groundtruth') -> None:
         root = existing_folder(folder, self.layout)

@@ -1,11 +1,12 @@
 """Data sets of different layouts, side by side in one folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from depth_models.data.dataset import DepthDataset, LayoutError, existing_folder, layout_error, open_dataset
-from depth_models.data.depth_datasets.layouts import EXPECTED, LAYOUTS
+from depth_models.data.depth_datasets.layouts import EXPECTED, LAYOUTS, Reader
 from depth_models.data.samples import DepthSample
 
 
@@ -19,12 +20,12 @@ class MixedFolder(DepthDataset):
 
     layout = 'folders in different ones of these layouts, all indoors or all outdoors'
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, *, readers: Mapping[str, Reader] = LAYOUTS) -> None:
         self.folder = existing_folder(folder, self.layout)
         self.parts: list[DepthDataset] = []
         for path in sorted(path for path in self.folder.iterdir() if path.is_dir()):
             try:
-                self.parts.append(open_dataset(path, 'auto', LAYOUTS, EXPECTED))
+                self.parts.append(open_dataset(path, 'auto', readers, EXPECTED))
             except LayoutError:
                 continue
         if len({type(part) for part in self.parts}) < 2 or len({part.indoors for part in self.parts}) > 1:

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ CAMERA = Camera(640, 480, 518.857901, 519.469611, 325.582449, 253.736166)  # cam
 LABELLED, SPLITS = 'nyu_depth_v2_labeled.mat', 'splits.mat'
 INDICES = {'train': 'trainNdxs', 'test': 'testNdxs'}  # in splits.mat, from 1 on
 IN_FOLDERS = {'test': ('official_splits/test', 'test', '.'), 'train': ('sync', 'official_splits/train', '.')}
-EXTRA = 'pip install h5py scipy'
+EXTRA = 'pip install depth_nodes[nyu]'
 
 
 class NyuLabelled(DepthDataset):
@@ -38,6 +38,7 @@ class NyuLabelled(DepthDataset):
     """
 
     layout = f'{LABELLED} of NYU Depth v2, with {SPLITS} beside it for its test split'
+    splits: ClassVar = {'training': 'train', 'validation': 'test'}
 
     def __init__(self, folder: Path | str, *, split: str | None = None, filled: bool = True) -> None:
         self.folder = existing_folder(folder, self.layout)
@@ -89,6 +90,7 @@ class NyuFolders(DepthFileDataset):
 
     layout = ('NYU Depth v2 in folders, official_splits/test/SCENE/rgb_NNNNN.jpg and '
               'sync_depth_NNNNN.png, or sync/SCENE/ with the same for training')
+    splits: ClassVar = {'training': 'train', 'validation': 'test'}
 
     def __init__(self, folder: Path | str, *, split: str | None = None) -> None:
         root = existing_folder(folder, self.layout)

@@ -1,12 +1,13 @@
 """Random scenes: rooms, streets and fields, tables close by, and things floating at all depths."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from depth_models.data.scene_shares import EVEN, SceneShares
 from depth_models.data.world import shapes
 from depth_models.data.world.materials import Materials, draw_materials
 from depth_models.data.world.shapes import Mesh
@@ -48,12 +49,13 @@ class Scene:
     shadows: bool
 
 
-def draw_scene(rng: np.random.Generator) -> Scene:
+def draw_scene(rng: np.random.Generator, shares: SceneShares = EVEN) -> Scene:
     """A random scene; the same state of `rng` gives the same one."""
     build = Builder(rng)
     kinds: tuple[Callable[[Builder], tuple[Vector, Vector, bool]], ...] = (
-        _room, _outdoors, _table, _floating)
-    eye, target, indoors = kinds[rng.choice(len(kinds), p=[0.25, 0.25, 0.25, 0.25])](build)
+        _room, _outdoors, _table, _floating, _inside)  # in the order of the shares
+    chances = np.array(astuple(shares))
+    eye, target, indoors = kinds[rng.choice(len(kinds), p=chances / chances.sum())](build)
     count = int(rng.integers(1, 4))
     if indoors:
         spread = np.maximum(np.abs(target - eye), 1.0)
@@ -79,13 +81,7 @@ def draw_scene(rng: np.random.Generator) -> Scene:
 def _room(build: Builder) -> tuple[Vector, Vector, bool]:
     rng = build.rng
     wide, deep, high = build.uniform(2.5, 7), build.uniform(3, 9), build.uniform(2.3, 3.5)
-    for mesh, at in ((shapes.box((wide, deep, 0.1)), (0, 0, -0.05)),
-                     (shapes.box((wide, deep, 0.1)), (0, 0, high + 0.05)),
-                     (shapes.box((wide, 0.1, high)), (0, deep / 2, high / 2)),
-                     (shapes.box((wide, 0.1, high)), (0, -deep / 2, high / 2)),
-                     (shapes.box((0.1, deep, high)), (wide / 2, 0, high / 2)),
-                     (shapes.box((0.1, deep, high)), (-wide / 2, 0, high / 2))):
-        build.put(mesh, at)
+    _walls(build, wide, deep, high)
     eye = np.array([build.uniform(-0.3, 0.3) * wide, -deep / 2 + build.uniform(0.3, 0.9),
                     build.uniform(0.6, 1.8)])
     target = np.array([build.uniform(-0.3, 0.3) * wide, deep / 2, build.uniform(0.2, 1.6)])
@@ -100,6 +96,58 @@ def _room(build: Builder) -> tuple[Vector, Vector, bool]:
         furniture = (desk, chair, shelf, sofa, lamp, plant, pile)
         furniture[rng.integers(0, len(furniture))](build, place)
     return eye, target, True
+
+
+def _inside(build: Builder) -> tuple[Vector, Vector, bool]:
+    """A furnished room from anywhere in it: often with furniture close by, often looking down."""
+    rng = build.rng
+    wide, deep, high = build.uniform(2.5, 7), build.uniform(2.5, 8), build.uniform(2.3, 3.2)
+    _walls(build, wide, deep, high)
+    size = np.array([wide, deep])
+    eye = np.append(rng.uniform(-0.42, 0.42, 2) * size, build.uniform(0.3, 1.8))
+    # rather across the room than at the wall behind
+    heading = np.arctan2(-eye[1], -eye[0]) + rng.normal(0, 0.6)
+    pitch = np.radians(build.uniform(-35, 8)) if eye[2] > 0.8 else np.radians(build.uniform(-8, 8))
+    target = eye + np.array([np.cos(heading), np.sin(heading), np.tan(pitch)])
+    for _ in range(int(rng.integers(4, 14))):  # pictures, windows, doors, switches on the walls
+        along = int(rng.integers(0, 2))  # the axis that the wall runs along
+        place = np.array([*(rng.uniform(-0.5, 0.5, 2) * size), build.uniform(0.3, high)])
+        place[1 - along] = rng.choice([-0.5, 0.5]) * size[1 - along]
+        sides = np.array([0.08, 0.08, build.uniform(0.1, 1.4)])
+        sides[along] = build.uniform(0.1, 1.4)
+        build.put(shapes.box(tuple(sides)), place)
+    furniture = (desk, desk, chair, chair, shelf, sofa, lamp, plant, pile)
+    for _ in range(int(rng.integers(5, 18))):
+        at = np.append(rng.uniform(-0.5, 0.5, 2) * size, 0.0)
+        if rng.random() < 0.6:  # most furniture stands along the walls
+            axis = int(rng.integers(0, 2))
+            at[axis] = rng.choice([-1, 1]) * (size[axis] / 2 - build.uniform(0.2, 0.5))
+        if np.hypot(*(at - eye)[:2]) > 0.9:  # not where the camera is
+            furniture[rng.integers(0, len(furniture))](build, at)
+    if rng.random() < 0.5:  # a worktop along a wall, with things on it
+        axis, side = int(rng.integers(0, 2)), rng.choice([-1, 1])
+        sides = np.array([0.6, 0.6, build.uniform(0.75, 1.0)])
+        sides[1 - axis] = 0.8 * size[1 - axis]
+        at = np.array([0, 0, sides[2] / 2])
+        at[axis] = side * (size[axis] / 2 - 0.3)
+        if abs(at[axis] - eye[axis]) > 0.7:
+            build.put(shapes.box(tuple(sides)), at)
+            for _ in range(int(rng.integers(3, 15))):
+                thick = build.log(0.06, 0.4)
+                place = np.append(rng.uniform(-0.4, 0.4, 2) * sides[:2], sides[2] / 2 + 0.35 * thick)
+                thing(build, at + place, thick)
+    return eye, target, True
+
+
+def _walls(build: Builder, wide: float, deep: float, high: float) -> None:
+    """Floor, ceiling and four walls of a room about the origin [m]."""
+    for mesh, at in ((shapes.box((wide, deep, 0.1)), (0, 0, -0.05)),
+                     (shapes.box((wide, deep, 0.1)), (0, 0, high + 0.05)),
+                     (shapes.box((wide, 0.1, high)), (0, deep / 2, high / 2)),
+                     (shapes.box((wide, 0.1, high)), (0, -deep / 2, high / 2)),
+                     (shapes.box((0.1, deep, high)), (wide / 2, 0, high / 2)),
+                     (shapes.box((0.1, deep, high)), (-wide / 2, 0, high / 2))):
+        build.put(mesh, at)
 
 
 def _outdoors(build: Builder) -> tuple[Vector, Vector, bool]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from depth_models.data import camera_effects
 from depth_models.data.samples import StereoSample
+from depth_models.data.scene_shares import EVEN, SceneShares
 from depth_models.data.world.materials import reflectance
 from depth_models.data.world.scenes import Scene, draw_scene
 from depth_models.frames import Camera, Image, Map, StereoCamera
@@ -101,9 +102,10 @@ def render_world(rng: np.random.Generator, size: tuple[int, int] = (256, 512),
     return StereoSample(left, right, disparity[0], visible_from_right(*disparity), stereo)
 
 
-def render_view(rng: np.random.Generator, size: tuple[int, int] = (256, 512)) -> View:
+def render_view(rng: np.random.Generator, size: tuple[int, int] = (256, 512),
+                shares: SceneShares = EVEN) -> View:
     """A random scene seen by one camera: an image, its metric depth and its camera."""
-    world = World(draw_scene(rng))
+    world = World(draw_scene(rng, shares))
     camera, pose = draw_camera(rng, world, size)
     colours, depth = see(world, camera, pose)
     exposed = _exposure(rng, colours)(colours)
