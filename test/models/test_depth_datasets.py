@@ -66,7 +66,7 @@ def test_a_sample_has_one_size():
 
 
 def nyu_labelled(folder, count=5, **without):
-    h5py = pytest.importorskip('h5py')
+    h5py = pytest.importorskip('h5py', reason='the optional extra nyu')
     folder.mkdir(parents=True, exist_ok=True)
     with h5py.File(folder / 'nyu_depth_v2_labeled.mat', 'w') as file:
         # MATLAB keeps arrays column by column, so HDF5 sees all axes backwards
@@ -86,7 +86,7 @@ def test_nyu_labelled_is_upright_in_colour_and_filled_or_raw(tmp_path):
 
 
 def test_nyu_labelled_in_the_split_that_splits_mat_tells(tmp_path):
-    savemat = pytest.importorskip('scipy.io').savemat
+    savemat = pytest.importorskip('scipy.io', reason='the optional extra nyu').savemat
     nyu_labelled(tmp_path)
     with pytest.raises(FileNotFoundError, match=r'splits\.mat: no such file; it tells'):
         NyuLabelled(tmp_path, split='test')
@@ -109,7 +109,7 @@ def test_nyu_labelled_in_the_split_that_splits_mat_tells(tmp_path):
 
 
 def test_a_broken_nyu_file_is_one_sentence(tmp_path):
-    h5py = pytest.importorskip('h5py')
+    h5py = pytest.importorskip('h5py', reason='the optional extra nyu')
     nyu_labelled(tmp_path)
     path = tmp_path / 'nyu_depth_v2_labeled.mat'
     data = path.read_bytes()
@@ -130,7 +130,8 @@ def test_a_broken_nyu_file_is_one_sentence(tmp_path):
 def test_without_h5py_the_labelled_file_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / 'nyu_depth_v2_labeled.mat').write_bytes(b'')
     monkeypatch.setitem(__import__('sys').modules, 'h5py', None)
-    with pytest.raises(ImportError, match=r'labeled\.mat is an HDF5 file, .*pip install h5py') as caught:
+    says = r'labeled\.mat is an HDF5 file, .*pip install depth_nodes\[nyu\]'
+    with pytest.raises(ImportError, match=says) as caught:
         open_depth_dataset(tmp_path)
     assert '\n' not in str(caught.value)
 
@@ -445,7 +446,7 @@ def test_where_no_layout_fits_all_are_listed(tmp_path):
 
 
 def test_generated_views_are_the_same_every_time_and_know_no_depth_of_the_sky():
-    pytest.importorskip('embreex')
+    pytest.importorskip('embreex', reason='worlds are ray-cast by embreex, of the extra train')
     views = GeneratedViews(6, seed=1, size=(48, 64))
     again = GeneratedViews(100, seed=1, size=(48, 64))[2]
     np.testing.assert_array_equal(views[2].image, again.image)
