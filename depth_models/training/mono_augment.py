@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from depth_models.data.samples import DepthSample
+from depth_models.frames import Image
 from depth_models.training.mono_config import MonoAugmentConfig
 
 
@@ -31,8 +32,24 @@ def augmented(rng: np.random.Generator, sample: DepthSample, config: MonoAugment
     if rng.random() < config.horizontal_flip:
         sample = DepthSample(np.ascontiguousarray(sample.image[:, ::-1]),
                              np.ascontiguousarray(sample.depth[:, ::-1]))
+    if config.light:
+        sample = DepthSample(relit(rng, sample.image, config.light), sample.depth)
     degrees = rng.uniform(-1.0, 1.0) * config.largest_rotation
     return sample if degrees == 0 else turned(sample, degrees)
+
+
+def relit(rng: np.random.Generator, image: Image, strength: float) -> Image:
+    """Another exposure, gamma, white balance, saturation and noise. strength: 0..1; 1 is a lot."""
+    levels = np.linspace(0, 1, 256)
+    gain = np.exp(strength * (rng.normal(0, 0.3) + rng.normal(0, 0.1, 3)))  # exposure, white balance
+    gamma = np.exp(strength * rng.normal(0, 0.3))
+    table = np.clip(255 * gain * levels[:, None] ** gamma, 0, 255).astype(np.uint8)
+    lit = np.asarray(cv2.LUT(image, table[:, None]))
+    share = 1 - strength * rng.uniform(0, 1)  # of the colours; the rest is grey
+    grey = cv2.cvtColor(cv2.cvtColor(lit, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    lit = np.asarray(cv2.addWeighted(lit, share, grey, 1 - share, 0))
+    noise = rng.normal(0, 1, lit.shape).astype(np.float32) * np.float32(strength * rng.uniform(0, 8))
+    return np.clip(lit + noise, 0, 255).astype(np.uint8)
 
 
 def turned(sample: DepthSample, degrees: float) -> DepthSample:

@@ -16,12 +16,15 @@ class MonoAugmentConfig:
 
     horizontal_flip: float = 0.5  # share of the views
     largest_rotation: float = 15.0  # degrees, either way
+    light: float = 0.0  # of our own: how far exposure, gamma, white balance and saturation may be off, 0..1
 
     def __post_init__(self) -> None:
         if not 0 <= self.horizontal_flip <= 1:
             raise ValueError(f'horizontal_flip must be a share in 0 to 1, got {self.horizontal_flip}')
         if not 0 <= self.largest_rotation <= 45:
             raise ValueError(f'largest_rotation must lie in 0 to 45 degrees, got {self.largest_rotation}')
+        if not 0 <= self.light <= 1:
+            raise ValueError(f'light must lie in 0 to 1, got {self.light}')
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,19 @@ def test_views_are_flipped_and_turned_as_often_as_is_said():
     assert np.array_equal(augmented(np.random.default_rng(1), ramp(), still).depth, ramp().depth)
 
 
+def test_another_light_changes_the_image_and_never_the_depth():
+    still = {'horizontal_flip': 0, 'largest_rotation': 0}
+    made = [augmented(np.random.default_rng(seed), ramp(), MonoAugmentConfig(**still, light=0.6))
+            for seed in (1, 1, 2)]
+    assert all(np.array_equal(sample.depth, ramp().depth, equal_nan=True) for sample in made)
+    assert np.array_equal(made[0].image, made[1].image)
+    assert (made[0].image != made[2].image).any() and (made[0].image != ramp().image).any()
+    plain = augmented(np.random.default_rng(1), ramp(), MonoAugmentConfig(**still))
+    assert np.array_equal(plain.image, ramp().image)
+    with pytest.raises(ValueError, match='light must lie in 0 to 1'):
+        MonoAugmentConfig(light=2)
+
+
 def test_crops_reach_all_of_a_view():
     corners = {tuple(cropped(np.random.default_rng(seed), ramp((33, 34)), (32, 32)).image[0, 0, :2])
                for seed in range(60)}
