@@ -12,7 +12,7 @@ from depth_models.networks.stereo_networks import STAGES
 
 OPENCV = {'BM': 'bm', 'SGBM': 'sgbm', 'SGBM 3-way': 'sgbm_3way'}  # name here: name in A and B
 # weights: name before the stages in A, in B, and the colour
-NETWORKS = {'anynet': ('auto_', '', '#d1495b')}
+NETWORKS = {'anynet': ('auto_', 'anynet_', '#d1495b'), 'anynet_wide': ('wide_', '', '#66a182')}
 
 
 def main() -> None:

@@ -38,7 +38,8 @@ class StereoParams(InputParams, OutputParams):
     """Every parameter of the stereo node; config/stereo.yaml and the README follow it."""
 
     autostart: bool = param(True, 'Configure and activate at start; false: wait for transitions.')
-    weights: str = param('anynet', 'Shipped weights by name, or the path of a .safetensors file.')
+    weights: str = param('anynet_wide', 'Shipped weights by name (anynet, anynet_wide), or the path of a '
+                         '.safetensors file.')
     engine: str = param('auto', 'What runs the network; auto: the fastest one installed.',
                         choices=ENGINES)
     device: str = param('auto', 'Where the network runs; auto: on a GPU if there is one.',
@@ -62,7 +63,7 @@ class StereoParams(InputParams, OutputParams):
         low=-512, high=512)
     max_disparity: int = param(
         192, 'End of the searched range [px]; the range is rounded up to a multiple of 16 px, of 32 px '
-        'with a wide network.',
+        'with anynet_wide.',
         low=-496, high=2048)
     use_color: bool = param(
         True, 'Match and colour points with the colours of the images; false: with their grey.',

@@ -44,7 +44,7 @@ class _Prepared(NamedTuple):
 class StereoMatcher:
     """Matches rectified pairs, stage by stage.
 
-    >>> matcher = StereoMatcher.from_pretrained('anynet')
+    >>> matcher = StereoMatcher.from_pretrained('anynet_wide')
     >>> estimate = matcher.compute(left, right)  # uint8 [H,W,3] RGB or [H,W], any size
     >>> estimate.disparity, estimate.confidence  # float32 [H,W]
 
@@ -78,7 +78,7 @@ class StereoMatcher:
         self._scale, self._reached = 1.0, STAGES  # of the last pair
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str = 'anynet', **options: Any) -> 'StereoMatcher':
+    def from_pretrained(cls, name_or_path: str = 'anynet_wide', **options: Any) -> 'StereoMatcher':
         """A matcher with shipped weights ('anynet') or those of a .safetensors file.
 
         options: as of the constructor. Raises FileNotFoundError or ValueError, in one sentence.
