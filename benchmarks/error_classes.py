@@ -29,6 +29,7 @@ ENOUGH = 200  # pixels of a class in a pair
 WINDOW = 9  # px, in which texture is judged
 STEP = 2.0  # px: a jump of the disparity that makes an edge
 REACH = 3  # px on either side of it
+NOWHERE = 1e6  # px: no disparity is like this
 
 
 def main() -> None:
@@ -74,8 +75,8 @@ def _contrast(sample: StereoSample) -> Map:
 def _near_a_step(sample: StereoSample) -> Mask:
     known = np.isfinite(sample.disparity)
     size = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
-    high = cv2.dilate(np.where(known, sample.disparity, -np.inf).astype(np.float32), size)
-    low = cv2.erode(np.where(known, sample.disparity, np.inf).astype(np.float32), size)
+    high = cv2.dilate(np.where(known, sample.disparity, -NOWHERE).astype(np.float32), size)
+    low = cv2.erode(np.where(known, sample.disparity, NOWHERE).astype(np.float32), size)
     return np.asarray(high - low > STEP)
 
 

@@ -87,4 +87,5 @@ class StereoEstimate:
     min_disparity: int  # px: nothing below was searched
     max_disparity: int  # px: nothing at or beyond it was searched
     scale: float = 1.0  # of the images that were matched; the maps have the size of the pair anyway
+    network: str = ''  # the kind of the one that ran
     seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]

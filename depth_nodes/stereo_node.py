@@ -15,7 +15,8 @@ from std_msgs.msg import Header
 
 from depth_models.budget import MEMORY, StageCosts
 from depth_models.engines import DEVICES, ENGINES, PRECISIONS
-from depth_models.estimators.stereo import SCALES, StereoMatcher
+from depth_models.estimators.stereo import SCALES
+from depth_models.estimators.stereo_by_budget import AUTO, load_matcher
 from depth_models.frames import StereoEstimate, StereoFrame
 from depth_models.networks.stereo_networks import STAGES
 from depth_nodes.conversions import StereoMessages, read_stereo
@@ -38,8 +39,8 @@ class StereoParams(InputParams, OutputParams):
     """Every parameter of the stereo node; config/stereo.yaml and the README follow it."""
 
     autostart: bool = param(True, 'Configure and activate at start; false: wait for transitions.')
-    weights: str = param('anynet_wide', 'Shipped weights by name (anynet, anynet_wide), or the path of a '
-                         '.safetensors file.')
+    weights: str = param(AUTO, 'anynet: the quick network; anynet_wide: the more accurate one; auto: the one '
+                         'that suits the time there is; or the path of a .safetensors file.')
     engine: str = param('auto', 'What runs the network; auto: the fastest one installed.',
                         choices=ENGINES)
     device: str = param('auto', 'Where the network runs; auto: on a GPU if there is one.',
@@ -80,7 +81,7 @@ class StereoNode(ManagedNode):
 
     def while_configured(self, keep: ExitStack) -> None:
         params = self.params.now
-        self.matcher = StereoMatcher.from_pretrained(
+        self.matcher = load_matcher(
             params.weights, engine=params.engine, precision=params.precision,
             device=params.device, num_threads=params.num_threads, min_disparity=params.min_disparity,
             max_disparity=params.max_disparity)
@@ -155,7 +156,8 @@ class StereoNode(ManagedNode):
         self.costs.add(PUBLISHING, size, published - estimated, published)
         self.costs.add(BEFORE, size, converted - messages.arrival, converted)
         self.health.answer(FrameReport(
-            header, estimate.stage, scale, shortfall, total=published - messages.arrival, budget=budget,
+            header, estimate.network, estimate.stage, scale, shortfall,
+            total=published - messages.arrival, budget=budget,
             parts={'queue': started - messages.arrival, 'conversion': converted - started,
                    **estimate.seconds, PUBLISHING: published - estimated}))
 

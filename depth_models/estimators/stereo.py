@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -53,14 +53,16 @@ class StereoMatcher:
 
     def __init__(self, network: nn.Module, *, min_disparity: int = 0, max_disparity: int = 192,
                  engine: str = 'auto', precision: str = 'auto', device: str = 'auto',
-                 num_threads: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+                 num_threads: int = 0, clock: Callable[[], float] = time.monotonic,
+                 costs: StageCosts | None = None) -> None:
         """network: one of `depth_models.networks.stereo_networks`.
 
         min_disparity, max_disparity: px, the range searched; its length is rounded up to a multiple
         of 16 px, of 32 px for the wide network.
 
         min_disparity is negative for cameras that converge. engine, precision, device,
-        num_threads: see `depth_models.engines.choose`. clock: monotonic seconds.
+        num_threads: see `depth_models.engines.choose`. clock: monotonic seconds. costs: those of a
+        matcher that runs in turns with this one; None: its own.
         """
         if max_disparity <= min_disparity:
             raise ValueError(f'max_disparity must be above min_disparity, '
@@ -69,11 +71,11 @@ class StereoMatcher:
         self._multiple = KINDS[self._kind].multiple  # px
         self.min_disparity = min_disparity
         self.searched = _rounded_up(max_disparity - min_disparity, self._multiple)  # px
-        self.costs = StageCosts()
+        self.costs = StageCosts() if costs is None else costs
         self._engine, self._why = choose(
             engine, device=device, precision=precision, num_threads=num_threads)
         self._network = network.eval()
-        self._clock = clock
+        self.clock = clock
         self._prepared: OrderedDict[tuple[int, int, int], _Prepared] = OrderedDict()
         self._scale, self._reached = 1.0, STAGES  # of the last pair
 
@@ -149,8 +151,20 @@ class StereoMatcher:
 
     def least_cost(self, size: tuple[int, int], scale: float = 1.0) -> float:
         """What stage 1 and the end of an estimate will hardly exceed now [s]."""
+        return self.cost(size, scale)
+
+    def cost(self, size: tuple[int, int], scale: float = 1.0, *, stage: int = 1, tells: bool = False
+             ) -> float:
+        """What all stages up to `stage`, and the end, will hardly exceed now [s].
+
+        tells: `on_stage` is called after those before it.
+        """
         height, width, _ = self._key(size, scale)
-        return sum(self.costs.predict(part, (height, width), self._clock()) for part in (1, FINISH))
+        parts = [*range(1, stage + 1), FINISH, *([FINISH, TELL] if tells else []) * (stage - 1)]
+        return self._predict(parts, (height, width), self.clock())
+
+    def _predict(self, parts: Iterable[Hashable], grid: tuple[int, int], now: float) -> float:
+        return sum(self.costs.predict((self._kind, part), grid, now) for part in parts)
 
     def compute(self, left: Image, right: Image, *, stage: int = 0, deadline: float | None = None,
                 scale: float = 1.0, on_stage: Callable[[StereoEstimate], None] | None = None
@@ -174,14 +188,14 @@ class StereoMatcher:
         grid = prepared.images.shape[1], prepared.images.shape[2]
         inner, shift = _scaled(size, scale), round(self.min_disparity * scale)
         seconds: dict[str, float] = {}
-        lap = self._clock()
+        lap = self.clock()
 
         def took(name: str, part: Hashable = None) -> None:
             nonlocal lap
-            began, lap = lap, self._clock()
+            began, lap = lap, self.clock()
             seconds[name] = seconds.get(name, 0.0) + lap - began
             if part is not None:
-                self.costs.add(part, grid, lap - began, lap)
+                self.costs.add((self._kind, part), grid, lap - began, lap)
 
         def estimate(stage: int, maps: Callable[[str], Map]) -> StereoEstimate:
             columns = maps(f'disparity_{stage}')  # of the stage's grid
@@ -194,7 +208,7 @@ class StereoMatcher:
             return StereoEstimate(
                 disparity=disparity, confidence=confidence, stage=stage, scale=scale,
                 min_disparity=self.min_disparity, max_disparity=self.max_disparity,
-                seconds=dict(seconds))
+                network=self._kind, seconds=dict(seconds))
 
         # left column x meets right column x - d; with the right image moved, d counts from its start
         for target, image, columns in zip(prepared.images, (left, right), (0, shift), strict=True):
@@ -213,9 +227,9 @@ class StereoMatcher:
 
     def _fits(self, stage: int, grid: tuple[int, int], deadline: float, *, tells: bool) -> bool:
         """Whether `stage`, the end, and telling of the stage before it make the deadline."""
-        now = self._clock()
+        now = self.clock()
         parts = [stage, FINISH, *([FINISH, TELL] if tells else [])]
-        needed = sum(self.costs.predict(part, grid, now) for part in parts)
+        needed = self._predict(parts, grid, now)
         return now + needed * (ROOM_FOR_STAGE if stage > self._reached else 1.0) <= deadline
 
     def _key(self, size: tuple[int, int], scale: float) -> tuple[int, int, int]:

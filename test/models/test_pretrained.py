@@ -76,7 +76,8 @@ def test_every_shipped_file_matches_the_table_and_has_a_card():
 
 
 def test_every_shipped_file_was_made_by_the_shipped_config_of_its_name():
-    config_files = pytest.importorskip('depth_models.training.config_files', reason='training is not installed')
+    config_files = pytest.importorskip('depth_models.training.config_files',
+                                       reason='training is not installed')
     for path in pretrained.SHIPPED.glob('*.safetensors'):
         notes = pretrained.read(path.stem, path.stem).notes
         assert notes['command'].endswith(f' --config {path.stem}')
