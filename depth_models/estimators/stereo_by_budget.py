@@ -13,6 +13,8 @@ from depth_models.frames import Image, StereoEstimate, StereoFrame
 
 AUTO = 'auto'
 QUICK, THOROUGH = 'anynet', 'anynet_wide'
+SHORTEST, LONGEST = 1.5, 24.0  # s: pauses, each twice the one before
+LONG_ENOUGH = 3.0  # s, that the wide network went well
 PAYS_FROM = 2  # the stage of THOROUGH from which on it beats all of QUICK: docs/accuracy.md
 
 
@@ -31,7 +33,9 @@ class StereoByBudget:
         self._quick = StereoMatcher(load_network(QUICK), **{
             **options, 'costs': self._thorough.costs, 'max_disparity': self._thorough.max_disparity})
         self._clock = self._thorough.clock
-        self._last = self._quick
+        self._last = self._quick  # of what had a deadline
+        self._since = float('-inf')  # when it began [s on the clock]
+        self._pause = 0.0  # s: how long the wide network is left alone once it was too slow
 
     @property
     def min_disparity(self) -> int:
@@ -70,18 +74,33 @@ class StereoByBudget:
                 ) -> StereoEstimate:
         """As of `StereoMatcher`, by the network that suits the deadline; without one, by the wide one."""
         StereoFrame(left, right)  # says what does not fit
-        thorough = stage > 0 or deadline is None or (scale == 1.0 and self._pays(
-            (left.shape[0], left.shape[1]), deadline, tells=on_stage is not None))
-        self._last = self._thorough if thorough else self._quick
-        return self._last.compute(left, right, stage=stage, deadline=deadline, scale=scale,
-                                  on_stage=on_stage)
+        matcher = self._thorough
+        if not stage and deadline is not None:
+            size = left.shape[0], left.shape[1]
+            pays = scale == 1.0 and self._pays(size, deadline, tells=on_stage is not None)
+            matcher = self._turn(pays)
+        return matcher.compute(left, right, stage=stage, deadline=deadline, scale=scale, on_stage=on_stage)
 
     def _pays(self, size: tuple[int, int], deadline: float, *, tells: bool) -> bool:
         self._thorough.make_ready(size)
-        needed = self._thorough.cost(size, stage=PAYS_FROM, tells=tells)
-        if self._last is not self._thorough:  # or it would swing between the two
-            needed *= ROOM_TO_GROW
-        return self._clock() + needed <= deadline
+        now, needed = self._clock(), self._thorough.cost(size, stage=PAYS_FROM, tells=tells)
+        if self._last is self._thorough:
+            return now + needed <= deadline
+        # or it would swing between the two
+        return now >= self._since + self._pause and now + ROOM_TO_GROW * needed <= deadline
+
+    def _turn(self, thorough: bool) -> StereoMatcher:
+        """To the one or the other. A wide network that soon was too slow again is tried less often:
+
+        what it takes is known, but not what answers so late do to the time that later pairs get.
+        """
+        matcher, now = self._thorough if thorough else self._quick, self._clock()
+        if matcher is not self._last:
+            if not thorough:
+                lasted = now - self._since
+                self._pause = min(max(2 * self._pause, SHORTEST), LONGEST) if lasted < LONG_ENOUGH else 0.0
+            self._last, self._since = matcher, now
+        return matcher
 
 
 def load_matcher(weights: str, **options: Any) -> StereoMatcher | StereoByBudget:

@@ -50,10 +50,10 @@ def test_a_stage_that_is_asked_for_is_the_wide_network_s(matcher, stage):
 
 
 def test_time_chooses_the_network(matcher):
-    assert answer(matcher, room=FAR).network == 'anynet_wide'
     hurried = answer(matcher, room=-1.0)
     assert (hurried.network, hurried.stage) == ('anynet', 1)
-    assert answer(matcher, room=FAR).network == 'anynet_wide'
+    at_ease = answer(matcher, room=FAR)
+    assert (at_ease.network, at_ease.stage) == ('anynet_wide', 4)
 
 
 def test_smaller_images_are_the_quick_network_s(matcher):
@@ -70,6 +70,32 @@ def test_it_does_not_swing_between_the_two(matcher, before, now):
     room = (1 + ROOM_TO_GROW) / 2 * matcher._thorough.cost(SIZE, stage=PAYS_FROM)
     assert room > 0
     assert matcher.compute(GREY, GREY, deadline=moment + room).network == now
+
+
+def test_a_wide_network_that_is_soon_too_slow_again_is_tried_less_and_less_often(matcher):
+    def tries(seconds: float) -> int:
+        """How often it is tried, where every answer of it makes the next deadline short."""
+        nonlocal now
+        count, late, end = 0, False, now + seconds
+        while now < end:
+            late = matcher.compute(GREY, GREY, deadline=now + (-1.0 if late else FAR)
+                                   ).network == 'anynet_wide'
+            count, now = count + late, now + 0.1
+        return count
+
+    now = 100.0
+    for one in (matcher, matcher._quick, matcher._thorough):
+        setattr(one, '_clock' if one is matcher else 'clock', lambda: now)
+    first, then = tries(30.0), tries(30.0)
+    assert 3 <= first <= 7 and then <= 2
+    # as soon as it goes well for a while, it is forgiven
+    now += 30.0
+    for _ in range(40):
+        assert matcher.compute(GREY, GREY, deadline=now + FAR).network == 'anynet_wide'
+        now += 0.1
+    assert matcher.compute(GREY, GREY, deadline=now - 1.0).network == 'anynet'
+    now += 0.1
+    assert matcher.compute(GREY, GREY, deadline=now + FAR).network == 'anynet_wide'
 
 
 def test_both_search_the_same_range(matcher):
