@@ -12,7 +12,7 @@ from depth_models.networks.stereo_networks import STAGES
 
 OPENCV = {'BM': 'bm', 'SGBM': 'sgbm', 'SGBM 3-way': 'sgbm_3way'}  # name here: name in A and B
 # weights: name before the stages in A, in B, and the colour
-NETWORKS = {'anynet': ('auto_', '', '#d1495b')}
+NETWORKS = {'anynet': ('auto_', 'anynet_', '#d1495b'), 'anynet_wide': ('wide_', '', '#66a182')}
 
 
 def main() -> None:
@@ -40,8 +40,8 @@ def main() -> None:
             axes.annotate(str(number), at, textcoords='offset points', xytext=(6, 5), color=colour)
     for name, key in OPENCV.items():
         axes.plot(ms[key], bad2[key], 's', color='#30638e')
-        axes.annotate(name, (ms[key], bad2[key]), textcoords='offset points', xytext=(7, -3),
-                      color='#30638e')
+        axes.annotate(name, (ms[key], bad2[key]), textcoords='offset points', xytext=(0, -14),
+                      ha='center', color='#30638e')
     axes.margins(0.12)
     axes.set(xlabel=f'latency at {options.size}, {speed["threads"]} threads [ms]', xlim=(0, None),
              ylabel='pixels off by more than 2 px [%]', ylim=(0, None))

@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument('--seconds', type=float, default=20.0, help='of each budget')
     parser.add_argument('--rate', type=float, default=15.0, help='pairs a second')
     parser.add_argument('--budgets', type=float, nargs='+', default=BUDGETS, help='ms')
-    parser.add_argument('--weights', default='anynet', help='shipped name or .safetensors file')
+    parser.add_argument('--weights', default='auto', help='auto, shipped name or .safetensors file')
     parser.add_argument('--soak', action='store_true',
                         help='one long quiet run of the last budget, for the memory')
     options = parser.parse_args()

@@ -89,10 +89,14 @@ def measure(size: tuple[int, int], turns: int, threads: int) -> dict[str, float]
 
 
 def engines(threads: int) -> dict[str, StereoMatcher]:
-    """A matcher for each engine that is installed; 'auto' is the one that users get."""
+    """A matcher for each engine that is installed; 'auto' is the one that users get.
+
+    'wide' is the wide network by the same engine; all others run the one of the paper's size.
+    """
     network = load_network('anynet')
     print(f'auto is {choose()[0].name}: {choose()[1]}')
-    made = {'auto': StereoMatcher(network, num_threads=threads)}
+    made = {'auto': StereoMatcher(network, num_threads=threads),
+            'wide': StereoMatcher(load_network('anynet_wide'), num_threads=threads)}
     for name, precision in (('torch', 'fp32'), ('openvino', 'fp32'), ('openvino', 'bf16'),
                             ('onnxruntime', 'fp32')):
         try:
@@ -129,10 +133,12 @@ def arithmetic(size: tuple[int, int]) -> int:
 
 def ratios(ms: dict[str, float]) -> dict[str, float]:
     """What the automatic engine takes, over what others take."""
-    made = {f'ratio_stage{stage}_over_sgbm_3way': ms[f'auto_stage{stage}'] / ms['sgbm_3way']
+    made = {f'ratio_stage{stage}_over_sgbm3way': ms[f'auto_stage{stage}'] / ms['sgbm_3way']
             for stage in range(1, STAGES + 1)}
     last = ms[f'auto_stage{STAGES}']
     return {**made, 'ratio_stage4_over_sgbm': last / ms['sgbm'],
+            **{f'ratio_wide_stage{stage}_over_sgbm': ms[f'wide_stage{stage}'] / ms['sgbm']
+               for stage in range(1, STAGES + 1)},
             'ratio_stage4_over_eager': last / ms['torch_fp32_stage4'],
             'ratio_stage4_over_flop_limit': last / ms['flop_limit']}
 

@@ -87,6 +87,7 @@ class StereoEstimate:
     min_disparity: int  # px: nothing below was searched
     max_disparity: int  # px: nothing at or beyond it was searched
     scale: float = 1.0  # of the images that were matched; the maps have the size of the pair anyway
+    network: str = ''  # the kind of the one that ran
     seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]
 
 
@@ -119,6 +120,7 @@ class MonoEstimate:
     metric: bool
     stage: int  # the last stage that ran, from 1 on
     scale: float = 1.0  # of the image that the network saw; the maps have the image's size anyway
+    network: str = ''  # the kind of the one that ran
     seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]
 
 

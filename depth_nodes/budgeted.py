@@ -6,7 +6,7 @@ the budget, and the times that go to the health are worked out here.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 
 from depth_models.budget import MEMORY, StageCosts
 from depth_models.engines import DEVICES, ENGINES, PRECISIONS
-from depth_models.estimators.prepared import SCALES, PreparedEstimator, Size
+from depth_models.estimators.prepared import SCALES, Size
 from depth_nodes.health import FrameReport, Health, Remarks
 from depth_nodes.inputs import InputParams, SynchronizedInputs
 from depth_nodes.parameters import param
@@ -82,6 +82,16 @@ class Frame(Protocol):
     def size(self) -> Size: ...
 
 
+class Estimator(Protocol):
+    """A PreparedEstimator, or several of them in turns."""
+
+    def make_ready(self, size: Size, scales: Sequence[float] = (1.0,)) -> bool: ...
+
+    def scale_for(self, size: Size, seconds: float) -> float: ...
+
+    def least_cost(self, size: Size, scale: float = 1.0) -> float: ...
+
+
 class Work(Protocol):
     """What a node does with a frame, step by step."""
 
@@ -99,7 +109,7 @@ class BudgetedFrames:
     """Answers one set after the other on the worker's thread. What `answer` raises, the health reports."""
 
     def __init__(self, node: Node, work: Work, params: Callable[[], NetworkParams],
-                 estimator: PreparedEstimator, inputs: SynchronizedInputs, health: Health, *,
+                 estimator: Estimator, inputs: SynchronizedInputs, health: Health, *,
                  used: str) -> None:
         """params: the present ones. used: what is done to images, for people: 'matched'."""
         self._node, self._work, self._params, self._used = node, work, params, used
@@ -134,8 +144,8 @@ class BudgetedFrames:
         self._costs.add(PUBLISHING, frame.size, published - estimated, published)
         self._costs.add(BEFORE, frame.size, converted - messages.arrival, converted)
         self._health.answer(FrameReport(
-            header, estimate.stage, plan.scale, shortfall, total=published - messages.arrival,
-            budget=params.latency_budget_ms / 1e3, remarks=remarks,
+            header, estimate.network, estimate.stage, plan.scale, shortfall,
+            total=published - messages.arrival, budget=params.latency_budget_ms / 1e3, remarks=remarks,
             parts={'queue': started - messages.arrival, 'conversion': converted - started,
                    **estimate.seconds, PUBLISHING: published - estimated}))
 

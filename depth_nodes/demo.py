@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, default=Path('out/demo'), help='folder of the results')
     parser.add_argument('--stage', type=int, default=0, help='last stage; 0: by the latency budget')
     parser.add_argument('--latency-budget-ms', type=float, default=200.0)
-    parser.add_argument('--weights', default='anynet', help='shipped name or .safetensors file')
+    parser.add_argument('--weights', default='auto', help='auto, anynet, anynet_wide, or a .safetensors file')
     arguments = parser.parse_args()
 
     set_up_environment()

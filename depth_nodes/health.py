@@ -34,7 +34,8 @@ class FrameReport:
     """What one answered frame took. All times in seconds."""
 
     header: Header
-    stage: int
+    network: str
+    stage: int  # of the network
     scale: float  # of the images that were matched
     shortfall: str  # what the budget does not allow, in a sentence; '' where it allows enough
     parts: Mapping[str, float]  # 'queue', 'conversion', 'stage_1' ..., 'publishing', in order
@@ -110,7 +111,7 @@ class Health:
         if self._statistics.get_subscription_count() == 0:
             return
         kept = report.total <= report.budget
-        values = {'stage': report.stage, 'scale': report.scale,
+        values = {'network': report.network, 'stage': report.stage, 'scale': report.scale,
                   **{f'{part}_ms': f'{seconds * 1e3:.3f}' for part, seconds in report.parts.items()},
                   'total_ms': f'{report.total * 1e3:.3f}', 'budget_ms': f'{report.budget * 1e3:.3f}',
                   'budget_kept': kept, 'dropped': counts.get('dropped', 0),

@@ -11,7 +11,7 @@ from typing import Any
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from depth_models.estimators.stereo import StereoMatcher
+from depth_models.estimators.stereo_by_budget import AUTO, load_matcher
 from depth_models.frames import StereoEstimate, StereoFrame
 from depth_models.networks.stereo_networks import STAGES
 from depth_nodes.answers import StereoAnswer
@@ -33,8 +33,8 @@ TOPICS = {'left/image_rect': Image, 'left/camera_info': CameraInfo,
 class StereoParams(NetworkParams, OutputParams):
     """Every parameter of the stereo node; config/stereo.yaml and the README follow it."""
 
-    weights: str = param('anynet', 'Shipped weights by name (anynet, anynet_wide), or the path of a '
-                         '.safetensors file.')
+    weights: str = param(AUTO, 'anynet: the quick network; anynet_wide: the more accurate one; auto: the one '
+                         'that suits the time there is; or the path of a .safetensors file.')
     stage: int = param(0, 'Last stage to run; 0: as far as the latency budget allows.',
                        low=0, high=4, live=True)
     publish_intermediate: bool = param(
@@ -61,7 +61,7 @@ class StereoNode(ManagedNode):
 
     def while_configured(self, keep: ExitStack) -> None:
         params = self.params.now
-        self.matcher = StereoMatcher.from_pretrained(
+        self.matcher = load_matcher(
             params.weights, min_disparity=params.min_disparity, max_disparity=params.max_disparity,
             **params.engine_options())
         self.matcher.warm_up(params.scales())

@@ -15,7 +15,7 @@ from depth_models.networks.stereo_networks import KINDS, kind_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `depth-nodes export`."""
     parser.add_argument('out', type=Path, help='folder for the files; made if it is not there')
-    parser.add_argument('--weights', default='anynet', help='shipped name or .safetensors file')
+    parser.add_argument('--weights', default='anynet_wide', help='shipped name or .safetensors file')
     parser.add_argument('--width', type=int, default=1248, help='px, a multiple of 16, of 32 for anynet_wide')
     parser.add_argument('--height', type=int, default=384, help='px, the same')
     parser.add_argument('--max-disparity', type=int, default=192, help='px, the same')

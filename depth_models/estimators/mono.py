@@ -76,7 +76,7 @@ class ImageEstimator(PreparedEstimator):
                       else np.full(size, np.nan, np.float32))
         laps.took(FINISH, FINISH)
         return MonoEstimate(depth=depth, confidence=confidence, metric=self.metric, stage=reached,
-                            scale=scale, seconds=laps.seconds)
+                            scale=scale, network=self._kind, seconds=laps.seconds)
 
     @abstractmethod
     def _depth(self, output: Map) -> Map:

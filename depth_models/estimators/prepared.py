@@ -4,7 +4,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -46,8 +46,8 @@ class Prepared(NamedTuple):
 class Laps:
     """The seconds of one frame's parts, told as each ends."""
 
-    def __init__(self, clock: Callable[[], float], costs: StageCosts, grid: Size) -> None:
-        self._clock, self._costs, self._grid = clock, costs, grid
+    def __init__(self, clock: Callable[[], float], costs: StageCosts, kind: str, grid: Size) -> None:
+        self._clock, self._costs, self._kind, self._grid = clock, costs, kind, grid
         self.seconds: dict[str, float] = {}
         self._began = clock()
 
@@ -56,7 +56,7 @@ class Laps:
         began, self._began = self._began, self._clock()
         self.seconds[name] = self.seconds.get(name, 0.0) + self._began - began
         if part is not None:
-            self._costs.add(part, self._grid, self._began - began, self._began)
+            self._costs.add((self._kind, part), self._grid, self._began - began, self._began)
 
 
 class PreparedEstimator(ABC):
@@ -66,17 +66,18 @@ class PreparedEstimator(ABC):
     """
 
     def __init__(self, kind: str, *, engine: str = 'auto', precision: str = 'auto', device: str = 'auto',
-                 num_threads: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+                 num_threads: int = 0, clock: Callable[[], float] = time.monotonic,
+                 costs: StageCosts | None = None) -> None:
         """kind: of the network, as people and the export cache know it; no '-' in it.
 
         engine, precision, device, num_threads: see `depth_models.engines.choose`. clock: monotonic
-        seconds.
+        seconds. costs: those of an estimator that runs in turns with this one; None: its own.
         """
-        self.costs = StageCosts()
+        self.costs = StageCosts() if costs is None else costs
         self._kind = kind
         self._engine, self._why = choose(
             engine, device=device, precision=precision, num_threads=num_threads)
-        self._clock = clock
+        self.clock = clock
         self._prepared: OrderedDict[tuple[int, ...], Prepared] = OrderedDict()
         self._scale, self._reached = 1.0, 0  # of the last frame; stage 0: there was none
 
@@ -152,15 +153,26 @@ class PreparedEstimator(ABC):
 
     def least_cost(self, size: Size, scale: float = 1.0) -> float:
         """What stage 1 and the end of an estimate will hardly exceed now [s]."""
+        return self.cost(size, scale)
+
+    def cost(self, size: Size, scale: float = 1.0, *, stage: int = 1, tells: bool = False) -> float:
+        """What all stages up to `stage`, and the end, will hardly exceed now [s].
+
+        tells: an estimate is made of those before it too, and somebody told.
+        """
         height, width = self._key(size, scale)[:2]
-        return sum(self.costs.predict(part, (height, width), self._clock()) for part in (1, FINISH))
+        parts = [*range(1, stage + 1), FINISH, *([FINISH, TELL] if tells else []) * (stage - 1)]
+        return self._predict(parts, (height, width), self.clock())
+
+    def _predict(self, parts: Iterable[Hashable], grid: Size, now: float) -> float:
+        return sum(self.costs.predict((self._kind, part), grid, now) for part in parts)
 
     def _start(self, size: Size, scale: float) -> tuple[Prepared, Laps]:
         """The model for images of this size, and the time from now on."""
         self.make_ready(size, (scale,))
         self._scale = scale
         prepared = self._prepared[self._key(size, scale)]
-        return prepared, Laps(self._clock, self.costs, prepared.grid)
+        return prepared, Laps(self.clock, self.costs, self._kind, prepared.grid)
 
     def _run(self, prepared: Prepared, laps: Laps, *, stage: int, deadline: float | None,
              tells: bool = False) -> Iterator[tuple[int, Maps, bool]]:
@@ -181,9 +193,9 @@ class PreparedEstimator(ABC):
 
     def _fits(self, stage: int, grid: Size, deadline: float, *, tells: bool) -> bool:
         """Whether `stage`, the end, and telling of the stage before it make the deadline."""
-        now = self._clock()
+        now = self.clock()
         parts = [stage, FINISH, *([FINISH, TELL] if tells else [])]
-        needed = sum(self.costs.predict(part, grid, now) for part in parts)
+        needed = self._predict(parts, grid, now)
         return now + needed * (ROOM_FOR_STAGE if stage > self._reached > 0 else 1.0) <= deadline
 
 

@@ -30,7 +30,7 @@ from depth_models.networks.stereo_networks import KINDS, STAGES, kind_of
 class StereoMatcher(PreparedEstimator):
     """Matches rectified pairs, stage by stage.
 
-    >>> matcher = StereoMatcher.from_pretrained('anynet')
+    >>> matcher = StereoMatcher.from_pretrained('anynet_wide')
     >>> estimate = matcher.compute(left, right)  # uint8 [H,W,3] RGB or [H,W], any size
     >>> estimate.disparity, estimate.confidence  # float32 [H,W]
 
@@ -45,7 +45,7 @@ class StereoMatcher(PreparedEstimator):
         of 16 px, of 32 px for the wide network.
 
         min_disparity is negative for cameras that converge. options: engine, precision, device,
-        num_threads, clock: see `PreparedEstimator`.
+        num_threads, clock, costs: see `PreparedEstimator`.
         """
         if max_disparity <= min_disparity:
             raise ValueError(f'max_disparity must be above min_disparity, '
@@ -57,7 +57,7 @@ class StereoMatcher(PreparedEstimator):
         self.searched = rounded_up(max_disparity - min_disparity, self._multiple)  # px
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str = 'anynet', **options: Any) -> 'StereoMatcher':
+    def from_pretrained(cls, name_or_path: str = 'anynet_wide', **options: Any) -> 'StereoMatcher':
         """A matcher with shipped weights ('anynet') or those of a .safetensors file.
 
         options: as of the constructor. Raises FileNotFoundError or ValueError, in one sentence.
@@ -102,7 +102,7 @@ class StereoMatcher(PreparedEstimator):
             return StereoEstimate(
                 disparity=disparity, confidence=confidence, stage=stage, scale=scale,
                 min_disparity=self.min_disparity, max_disparity=self.max_disparity,
-                seconds=dict(laps.seconds))
+                network=self._kind, seconds=dict(laps.seconds))
 
         # left column x meets right column x - d; with the right image moved, d counts from its start
         for target, image, columns in zip(

@@ -24,7 +24,7 @@ from depth_models.evaluation.stereo_figures import UNITS, Answer, judge
 
 STAGES = (1, 2, 3, 4)
 SEARCHED = 192  # px: what a network searches where the truth does not reach farther
-WEIGHTS = ('anynet',)  # judged if nothing else is asked for
+WEIGHTS = ('anynet_wide', 'anynet')  # judged if nothing else is asked for
 PEER = 'sgbm'  # beside ours on the sheet
 
 DESCRIPTION = f"""\

@@ -29,6 +29,7 @@ from torch.nn import functional as F
 from depth_models.networks.cost_volume import (
     StageOutput,
     full_cost,
+    peak_argmin,
     residual_cost,
     resize_disparity,
     soft_argmin,
@@ -145,7 +146,7 @@ class SearchStage(nn.Module):
         cost = full_cost(left, right, len(candidates))  # [B,D,h,w]
         logits = self.regularize(cost)
         probability = F.softmax(logits, dim=1)
-        disparity = soft_argmin(probability, candidates)
+        disparity, _ = peak_argmin(probability, candidates)
         evidence = torch.cat([
             spread(probability, candidates, disparity),
             (probability * cost).sum(1, keepdim=True),

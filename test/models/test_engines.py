@@ -9,11 +9,11 @@ import torch
 from depth_models.engines import choice as choosing
 from depth_models.engines import choose
 from depth_models.estimators.stereo import StereoMatcher, load_network
-from depth_models.networks.anynet import AnyNet, at_full_size
 
 
-def network() -> AnyNet:
-    return load_network('anynet')
+@pytest.fixture(scope='module', params=['anynet', 'anynet_wide'])
+def network(request):
+    return load_network(request.param)
 
 
 def pair(height: int = 90, width: int = 250) -> tuple[np.ndarray, np.ndarray]:
@@ -32,24 +32,21 @@ def engine(request):
     return request.param
 
 
-def test_the_stages_of_the_torch_engine_are_the_network():
+def test_the_stages_of_the_torch_engine_are_the_network(network):
     left, right = pair(96, 256)
-    net = network()
-    matcher = StereoMatcher(net, engine='torch', device='cpu', max_disparity=64)
+    matcher = StereoMatcher(network, engine='torch', device='cpu', max_disparity=64)
     tensors = [torch.from_numpy(image)[None] for image in (left, right)]
     with torch.inference_mode():
-        for stage, state in enumerate(net.stages(*tensors, 64), start=1):
-            disparity, logit, _ = at_full_size(state)
+        for stage, (disparity, logit, _) in enumerate(network(*tensors, 64), start=1):
             estimate = matcher.compute(left, right, stage=stage)
             np.testing.assert_allclose(estimate.disparity, disparity[0, 0], atol=1e-3)
             np.testing.assert_allclose(estimate.confidence, torch.sigmoid(logit)[0, 0], atol=1e-4)
 
 
 @pytest.mark.parametrize('stage', [1, 2, 3, 4])
-def test_an_engine_agrees_with_torch(engine, stage):
-    net = network()
+def test_an_engine_agrees_with_torch(engine, network, stage):
     expected, estimate = (
-        StereoMatcher(net, engine=name, device='cpu', precision='fp32', max_disparity=64)
+        StereoMatcher(network, engine=name, device='cpu', precision='fp32', max_disparity=64)
         .compute(*pair(), stage=stage) for name in ('torch', engine))
     assert expected.disparity.std() > 1  # there is something to agree on
     difference = np.abs(estimate.disparity - expected.disparity)
@@ -58,8 +55,8 @@ def test_an_engine_agrees_with_torch(engine, stage):
     np.testing.assert_allclose(estimate.confidence, expected.confidence, atol=0.02)
 
 
-def test_an_estimate_stays_what_it_is_when_the_next_pair_comes(engine):
-    matcher = StereoMatcher(network(), engine=engine, device='cpu', max_disparity=64)
+def test_an_estimate_stays_what_it_is_when_the_next_pair_comes(engine, network):
+    matcher = StereoMatcher(network, engine=engine, device='cpu', max_disparity=64)
     first = matcher.compute(*pair())
     disparity, confidence = first.disparity.copy(), first.confidence.copy()
     matcher.compute(*(image[:, ::-1] for image in pair()))
@@ -67,8 +64,8 @@ def test_an_estimate_stays_what_it_is_when_the_next_pair_comes(engine):
     np.testing.assert_array_equal(first.confidence, confidence)
 
 
-def test_sizes_can_come_in_turn(engine):
-    matcher = StereoMatcher(network(), engine=engine, device='cpu', max_disparity=64)
+def test_sizes_can_come_in_turn(engine, network):
+    matcher = StereoMatcher(network, engine=engine, device='cpu', max_disparity=64)
     for height, width in ((90, 250), (48, 80), (90, 250)):
         assert matcher.compute(*pair(height, width)).disparity.shape == (height, width)
 
@@ -122,14 +119,13 @@ def test_bf16_is_used_where_the_processor_computes_with_it(tmp_path, flags, able
     assert not engine.has_bf16(tmp_path / 'nowhere')
 
 
-def test_bf16_stays_near():
+def test_bf16_stays_near(network):
     pytest.importorskip('openvino')
-    net = network()
     try:
-        matcher = StereoMatcher(net, engine='openvino', precision='bf16', max_disparity=64)
+        matcher = StereoMatcher(network, engine='openvino', precision='bf16', max_disparity=64)
     except ValueError as error:
         pytest.skip(str(error))
-    expected = StereoMatcher(net, engine='torch', device='cpu', max_disparity=64).compute(*pair())
+    expected = StereoMatcher(network, engine='torch', device='cpu', max_disparity=64).compute(*pair())
     difference = np.abs(matcher.compute(*pair()).disparity - expected.disparity)
     assert difference.mean() < 0.3
     assert np.quantile(difference, 0.99) < 3.0

@@ -71,5 +71,20 @@ def test_every_shipped_file_matches_the_table_and_has_a_card():
     shipped = sorted(pretrained.SHIPPED.glob('*.safetensors'))
     assert shipped
     for path in shipped:
-        assert pretrained.read(path.stem, path.stem.split('-')[0]).tensors
+        assert pretrained.read(path.stem, path.stem).tensors
         assert path.with_suffix('.md').is_file()
+
+
+def test_every_shipped_file_was_made_by_the_shipped_config_of_its_name():
+    config_files = pytest.importorskip('depth_models.training.config_files',
+                                       reason='training is not installed')
+    for path in pretrained.SHIPPED.glob('*.safetensors'):
+        notes = pretrained.read(path.stem, path.stem).notes
+        assert notes['command'].endswith(f' --config {path.stem}')
+        assert notes['config_sha256'] == config_files.sha256(config_files.load(path.stem))
+
+
+def test_a_weight_file_is_readable_to_whom_other_files_are(weight_file, tmp_path):
+    other = tmp_path / 'other'
+    other.touch()
+    assert weight_file.stat().st_mode == other.stat().st_mode

@@ -24,7 +24,7 @@ def test_the_shipped_anynet_is_of_the_size_of_the_paper():
     assert config.network == AnyNetConfig() and isinstance(make_network(config), AnyNet)
     assert (config.data.batch, config.data.height, config.data.width) == (8, 256, 512)
     assert (config.trainer.steps, config.optimizer.learning_rate) == (4000, 3e-3)
-    assert config.data.sources == (SourceConfig('layered'),)
+    assert [source.kind for source in config.data.sources] == ['layered', 'world']
 
 
 @pytest.fixture

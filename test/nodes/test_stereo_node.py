@@ -174,7 +174,7 @@ def test_the_same_picture_in_any_encoding_gives_the_same_wall(shared, encoding):
 def test_statistics_tell_what_every_part_took(shared):
     report = shared.answer(stereo_set(), 'stereo_node/statistics')['stereo_node/statistics']
     values = {v.key: v.value for v in report.status[0].values}
-    assert int(values['stage']) == 4
+    assert int(values['stage']) == 4 and values['network'] == 'anynet_wide'
     parts = ['queue', 'conversion', 'preparation', 'stage_1', 'stage_2', 'stage_3', 'stage_4', 'finish',
              'publishing']
     took = [float(values[f'{part}_ms']) for part in parts]
