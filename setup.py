@@ -37,6 +37,8 @@ setup(
         'depth_anything': ['transformers>=4.45'],
         # embreex and trimesh cast the rays of generated worlds
         'train': ['embreex', 'lightning>=2.6', 'PyYAML', 'tensorboard', 'trimesh'],
+        # the interpolations that `depth-nodes evaluate sparse` sets ours beside
+        'baselines': ['scipy'],
         # the labelled file of NYU Depth v2
         'nyu': ['h5py', 'scipy'],
         'test': ['h5py', 'hypothesis', 'pytest<9', 'pytest-timeout', 'PyYAML', 'scipy',
@@ -53,5 +55,6 @@ setup(
     entry_points={'console_scripts': ['depth-nodes = depth_models.cli:main',
                                       'stereo_node = depth_nodes.stereo_node:main',
                                       'mono_node = depth_nodes.mono_node:main',
-                                      'coarse_to_fine_node = depth_nodes.coarse_to_fine_node:main']},
+                                      'coarse_to_fine_node = depth_nodes.coarse_to_fine_node:main',
+                                      'sparse_depth_node = depth_nodes.sparse_depth_node:main']},
 )

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from depth_models.data import generate
 from depth_models.estimators import export_files
 from depth_models.evaluation import mono as evaluate_mono
+from depth_models.evaluation import sparse as evaluate_sparse
 from depth_models.evaluation import stereo as evaluate_stereo
 from depth_models.training import mono as train_mono
+from depth_models.training import sparse as train_sparse
 from depth_models.training import stereo as train_stereo
 
 Run = Callable[[argparse.Namespace], None]
@@ -28,11 +30,15 @@ def main(arguments: list[str] | None = None) -> None:
          'train depth from one image; goes on where it was killed')
     _add(train, 'coarse_to_fine', train_mono.COARSE_TO_FINE.add_arguments, train_mono.COARSE_TO_FINE.run,
          'train the coarse network, then the fine one; goes on where it was killed')
+    _add(train, 'sparse_depth', train_sparse.add_arguments, train_sparse.run,
+         'train dense depth from sparse depth; goes on where it was killed')
     evaluate = _group(commands, 'evaluate', 'measure accuracy against ground truth')
     _add(evaluate, 'stereo', evaluate_stereo.add_arguments, evaluate_stereo.run,
          'judge every stage beside the matchers of OpenCV')
     _add(evaluate, 'mono', evaluate_mono.add_arguments, evaluate_mono.run,
          'judge depth from one image beside answers that do not look at it')
+    _add(evaluate, 'sparse', evaluate_sparse.add_arguments, evaluate_sparse.run,
+         'judge dense depth from sparse depth beside interpolation')
     options = parser.parse_args(arguments)
     try:
         options.run(options)

@@ -124,6 +124,47 @@ class MonoEstimate:
     seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]
 
 
+@dataclass(frozen=True)
+class SparseFrame:
+    """Depths that are known here and there, the camera that sees them, and its image if there is one."""
+
+    sparse: Map  # [H,W] m along the optical axis; what is not positive and finite is unknown
+    image: Image | None = None
+    camera: Camera | None = None
+
+    def __post_init__(self) -> None:
+        if self.sparse.dtype != np.float32 or self.sparse.ndim != 2:
+            raise ValueError(f'sparse must be float32 [H,W], got {self.sparse.dtype} '
+                             f'{list(self.sparse.shape)}')
+        if self.sparse.size == 0:
+            raise ValueError(f'sparse is empty: {list(self.sparse.shape)}')
+        if self.image is not None:
+            _check_image('image', self.image)
+            if self.image.shape[:2] != self.sparse.shape:
+                (h, w), (hi, wi) = self.sparse.shape, self.image.shape[:2]
+                raise ValueError(f'sparse is {w}x{h} but image is {wi}x{hi}')
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width [px]."""
+        return self.sparse.shape[0], self.sparse.shape[1]
+
+
+@dataclass(frozen=True)
+class SparseEstimate:
+    """Dense depth from sparse depth, pixel by pixel of it."""
+
+    depth: Map  # [H,W] m along the optical axis; NaN everywhere when nothing was measured
+    # [H,W] in [0, 1]: falls with the distance from what was measured; 0 where there is no depth
+    confidence: Map
+    measured: int  # pixels of the input with a depth
+    guided: bool  # an image helped
+    stage: int  # the last one that ran, from 1 on; 0: nothing was measured
+    scale: float = 1.0  # of what the network saw; the maps have the size of the input anyway
+    network: str = ''  # the kind of the one that ran
+    seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]
+
+
 def _check_image(name: str, image: Image) -> None:
     if image.dtype != np.uint8 or not (
             image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):

@@ -14,12 +14,14 @@ from depth_models.frames import (
     Image,
     Map,
     MonoFrame,
+    SparseFrame,
     StereoCamera,
     StereoEstimate,
     StereoFrame,
 )
 from depth_models.geometry import depth_from_disparity, depth_within, disparity_from_depth
 from depth_nodes.outputs import Disparity, OutputParams
+from depth_nodes.parameters import Checked, param
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,28 @@ class StereoAnswer:
 
 
 @dataclass(frozen=True)
+class VirtualPairParams(Checked):
+    """The parameters of every node without a right camera."""
+
+    virtual_baseline: float = param(
+        0.1, 'Of the right camera that disparity is published for [m].', low=0.001, high=5.0, live=True)
+
+
+@dataclass(frozen=True)
 class DepthAnswer:
     """Of a network that gives depth: disparity is what a right camera would see, if there were one."""
 
-    frame: MonoFrame
+    frame: MonoFrame | SparseFrame
     found: Map  # [m], NaN where unknown
     confidence: Map  # NaN where the network does not tell
     stage: int
     virtual_baseline: float  # m
     params: OutputParams
 
-    @property
+    @cached_property
     def image(self) -> Image:
+        if self.frame.image is None:  # points are white
+            return np.full(self.frame.size, 255, np.uint8)
         return self.frame.image
 
     @property

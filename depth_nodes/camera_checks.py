@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 MIN_BASELINE, MAX_BASELINE = 0.001, 5.0  # m; outside, somebody mixed up units
 MAX_MISFIT = 0.5  # px; rows or columns of a pair that differ by more do not belong together
+MOST_PIXELS = 1 << 26  # of a map that is made for a camera; no camera has more
 MAX_LEFT_BASELINE = 1e-6  # m; rounding in a calibration file
 
 
@@ -38,6 +39,13 @@ def check_image_size(topic: str, size: tuple[int, int], image_topic: str,
         raise ValueError(f'{topic} is for {_size(size)} but {image_topic} is {_size(image_size)}; '
                          f'the image was resized without its camera info, or binning and roi '
                          f'are not filled in')
+
+
+def check_makeable(topic: str, size: tuple[int, int]) -> None:
+    """(width, height) that a camera info asks for where no image tells it."""
+    if not 0 < size[0] * size[1] <= MOST_PIXELS:
+        raise ValueError(f'{topic} is for {_size(size)}, expected 1 to {MOST_PIXELS} pixels; '
+                         f'width and height are not filled in, or damaged')
 
 
 def check_same_size(left_topic: str, left: tuple[int, int],

@@ -231,7 +231,26 @@ def read_mono(messages: MonoMessages, *, grey: bool = False, topics: tuple[str, 
     image_topic, info_topic = topics
     image = read_image(messages.image, image_topic, grey=grey)
     size = (image.shape[1], image.shape[0])
-    return MonoFrame(image, _camera(_projection(messages.info, info_topic, size, image_topic), size))
+    return MonoFrame(image, read_camera(messages.info, info_topic, size, image_topic))
+
+
+def read_camera(info: CameraInfo, topic: str, size: tuple[int, int] | None = None, image_topic: str = ''
+                ) -> Camera:
+    """The camera of images of (width, height) `size`, which come on image_topic.
+
+    None: of the images that such a driver sends. Raises ValueError when size or calibration do not fit.
+    """
+    if size is None:
+        size = _size_of_images(info)
+        camera_checks.check_makeable(topic, size)
+    return _camera(_projection(info, topic, size, image_topic), size)
+
+
+def _size_of_images(info: CameraInfo) -> tuple[int, int]:
+    """(width, height) after cropping (roi) and binning."""
+    roi = info.roi
+    return ((roi.width or info.width) // max(info.binning_x, 1),
+            (roi.height or info.height) // max(info.binning_y, 1))
 
 
 def _projection(info: CameraInfo, topic: str, size: tuple[int, int], image_topic: str
@@ -247,9 +266,7 @@ def _projection(info: CameraInfo, topic: str, size: tuple[int, int], image_topic
     if size == full:  # some drivers bin, and say so, but calibrate the binned image
         return p
     roi, bins = info.roi, (max(info.binning_x, 1), max(info.binning_y, 1))
-    window = (roi.width or info.width, roi.height or info.height)
-    camera_checks.check_image_size(
-        topic, (window[0] // bins[0], window[1] // bins[1]), image_topic, size)
+    camera_checks.check_image_size(topic, _size_of_images(info), image_topic, size)
     camera = _camera(p, full).cropped(
         roi.x_offset, roi.y_offset, size[0] * bins[0], size[1] * bins[1]).resized(*size)
     tx, ty = p[3] / bins[0], p[7] / bins[1]

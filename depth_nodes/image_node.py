@@ -15,11 +15,11 @@ from std_msgs.msg import Header
 
 from depth_models.estimators.mono import ImageEstimator, MonoEstimator
 from depth_models.frames import MonoEstimate, MonoFrame
-from depth_nodes.answers import DepthAnswer
+from depth_nodes.answers import DepthAnswer, VirtualPairParams
 from depth_nodes.budgeted import BudgetedFrames, NetworkParams, Plan
 from depth_nodes.conversions import MONO_TOPICS, MonoMessages, read_mono
 from depth_nodes.health import Health, Remarks
-from depth_nodes.inputs import SynchronizedInputs
+from depth_nodes.inputs import SynchronizedInputs, Topic
 from depth_nodes.lifecycle import ManagedNode
 from depth_nodes.newest import NewestFrame
 from depth_nodes.online_scale import OnlineScale, ScaleParams
@@ -31,7 +31,7 @@ from depth_nodes.transforms import PointsToCamera
 
 
 @dataclass(frozen=True)
-class ImageParams(NetworkParams, OutputParams, ScaleParams):
+class ImageParams(NetworkParams, OutputParams, VirtualPairParams, ScaleParams):
     """The parameters of every node whose network sees one image."""
 
     use_color: bool = param(
@@ -63,8 +63,9 @@ class ImageNode(ManagedNode):
         sparse = SparseDepth(transform)
         if params.scale != 'none':
             transform.listen(keep)
+        topics = dict(zip(MONO_TOPICS, (Topic(Image), Topic(CameraInfo)), strict=True))
         self.inputs = SynchronizedInputs(
-            self, dict(zip(MONO_TOPICS, (Image, CameraInfo), strict=True)), params, self.receive,
+            self, topics, params, self.receive,
             beside=sparse.topics() if params.scale != 'none' else {})
         health = keep.enter_context(Health(self, self.inputs, self.estimator.describe()))
         self.scale = OnlineScale(

@@ -8,14 +8,11 @@ calls it while it holds its lock. What arrived and what did not is kept for the 
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import (
@@ -28,14 +25,13 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.time import Time as RosTime
 from sensor_msgs.msg import CompressedImage, Image
 
+from depth_nodes.arrivals import Group, TopicCount, rates, stamp_gap, why_silent
+from depth_nodes.matching import Either, Matching, nanoseconds
 from depth_nodes.parameters import Checked, param
-from depth_nodes.standins.message_filters import (
-    ApproximateTimeSynchronizer,
-    Subscriber,
-    TimeSynchronizer,
-)
+from depth_nodes.standins.message_filters import SimpleFilter, Subscriber
 
 DEFAULT_TOLERANCE = 0.02  # s, until the frame period is known
+SILENT = 1.0  # s: an optional topic that brought nothing for so long is not waited for
 
 
 @dataclass(frozen=True)
@@ -65,55 +61,35 @@ class StaleSet(ValueError):
     """A set that is older than the user wants any to be."""
 
 
-class TopicCount:
-    """What one topic brought since it was subscribed."""
+@dataclass(frozen=True)
+class Topic:
+    """A place in a set of messages."""
 
-    def __init__(self) -> None:
-        self.messages = 0
-        self.stamps_ns: deque[int] = deque(maxlen=16)  # of the newest messages
-        self._arrivals: deque[float] = deque(maxlen=30)  # monotonic s
-
-    def add(self, stamp_ns: int) -> bool:
-        """Count a message; True when its stamp lies before the one of the message before it."""
-        back = bool(self.stamps_ns) and stamp_ns < self.stamps_ns[-1]
-        if back:
-            self.stamps_ns.clear()
-        self.messages += 1
-        self._arrivals.append(time.monotonic())
-        self.stamps_ns.append(stamp_ns)
-        return back
-
-    def rate(self) -> float:
-        """Messages a second, of the last ones [Hz]; falls to 0 when they stop coming."""
-        if len(self._arrivals) < 2:
-            return 0.0
-        return (len(self._arrivals) - 1) / max(time.monotonic() - self._arrivals[0], 1e-9)
-
-    def came_within(self, seconds: float) -> bool:
-        return bool(self._arrivals) and time.monotonic() - self._arrivals[-1] <= seconds
-
-    def period(self) -> float | None:
-        """Between stamps [s]; None until three of them can outvote a gap."""
-        steps = [later - earlier for earlier, later in pairwise(self.stamps_ns) if later > earlier]
-        return median(steps) * 1e-9 if len(steps) >= 3 else None
+    kind: type
+    instead: Mapping[str, type] = field(default_factory=dict)  # names whose messages fill it as well
+    compressible: bool = True  # image_transport may bring an Image compressed; not where values count
+    optional: bool = False  # while it is silent, sets are complete without it
 
 
 class SynchronizedInputs:
     """Subscriptions to several topics, matched by stamp. Open and close as often as needed."""
 
-    def __init__(self, node: Node, topics: Mapping[str, type], params: InputParams,
+    def __init__(self, node: Node, topics: Mapping[str, Topic], params: InputParams,
                  deliver: Callable[..., None], *,
                  beside: Mapping[str, tuple[type, Callable[[Any], None]]] | None = None) -> None:
-        """topics: relative name -> message type, in the order in which `deliver` wants them.
+        """topics: by relative name, in the order in which `deliver` wants their messages.
 
-        deliver: called with the messages of a set and, last, its arrival [monotonic s].
+        deliver: called with the messages of a set, None for an optional one that is silent, and, last,
+        its arrival [monotonic s].
         beside: topics that no set waits for, with what is called for each of their messages.
         """
         self._node, self._topics, self._params = node, topics, params
         self._deliver, self._beside = deliver, beside or {}
         self._subscriptions: list[Any] = []  # of what lies beside
         self._subscribers: list[Subscriber] = []
-        self._synchronizer: TimeSynchronizer | None = None
+        self._matching: Matching | None = None
+        self._needed: list[Group] = []
+        self._optional: list[str] = []
         self.counts: dict[str, TopicCount] = {}
         self.sets = 0  # complete ones
         self._arrivals: deque[float] = deque(maxlen=16)  # of sets, monotonic s
@@ -135,29 +111,42 @@ class SynchronizedInputs:
 
     def open(self) -> None:
         """Subscribe to everything."""
-        self.incompatible = {}
+        self.incompatible, self.counts = {}, {}
+        self._needed, self._optional = [], []
         self.since = time.monotonic()
         self._arrivals.clear()
-        resolved = [self._resolve(*topic) for topic in self._topics.items()]
-        self.counts = {name: TopicCount() for name, _ in resolved}
-        self._subscribers = [
-            Subscriber(self._node, kind, name, qos_profile=self._qos(), **self._options(name))
-            for name, kind in resolved]
+        places = [self._place(name, topic) for name, topic in self._topics.items()]
         self._subscriptions = [
             self._node.create_subscription(
                 kind, name, callback, self._qos(),
                 **self._options(self._node.resolve_topic_name(name)))
             for name, (kind, callback) in self._beside.items()]
-        # counted before they are synchronized, so that a jump in time is seen first
-        for (name, _), subscriber in zip(resolved, self._subscribers, strict=True):
-            subscriber.registerCallback(self._count, name)
-        if self._params.approximate_sync:
-            tolerance = self._params.approximate_sync_tolerance_seconds or DEFAULT_TOLERANCE
-            self._synchronizer = ApproximateTimeSynchronizer(
-                self._subscribers, self._params.queue_size, tolerance)
+        params, tolerance = self._params, None
+        if params.approximate_sync:
+            tolerance = params.approximate_sync_tolerance_seconds or DEFAULT_TOLERANCE
+        self._matching = Matching(
+            places, [topic.optional for topic in self._topics.values()], queue_size=params.queue_size,
+            tolerance=tolerance, waits=self._optional_come, deliver=self._complete)
+
+    def _place(self, name: str, topic: Topic) -> SimpleFilter:
+        """Subscribe to whatever fills a place of the set."""
+        compressed = topic.compressible and self._params.image_transport == 'compressed'
+        resolved = [self._resolve(of, kind, compressed)
+                    for of, kind in {name: topic.kind, **topic.instead}.items()]
+        names = tuple(of for of, _ in resolved)
+        if topic.optional:
+            self._optional += names
         else:
-            self._synchronizer = TimeSynchronizer(self._subscribers, self._params.queue_size)
-        self._synchronizer.registerCallback(self._complete)
+            self._needed.append(names)
+        subscribers = []
+        for of, kind in resolved:
+            self.counts[of] = TopicCount()
+            subscriber = Subscriber(self._node, kind, of, qos_profile=self._qos(), **self._options(of))
+            # counted before they are synchronized, so that a jump in time is seen first
+            subscriber.registerCallback(self._count, of)
+            subscribers.append(subscriber)
+        self._subscribers += subscribers
+        return subscribers[0] if len(subscribers) == 1 else Either(subscribers)
 
     def close(self) -> None:
         """Unsubscribe; closing twice does nothing."""
@@ -165,7 +154,7 @@ class SynchronizedInputs:
             self._node.destroy_subscription(subscriber.sub)
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
-        self._subscribers, self._subscriptions, self._synchronizer = [], [], None
+        self._subscribers, self._subscriptions, self._matching = [], [], None
 
     def period(self) -> float | None:
         """Between the sets as they come in [s], the mean of the last ones; None until it is known."""
@@ -187,31 +176,14 @@ class SynchronizedInputs:
         waited = time.monotonic() - self.since
         if not self.is_open or waited < self._params.no_data_timeout:
             return None
-        lines = [f'no synchronized set for {waited:.0f} s.']
-        for name, count in self.counts.items():
-            publishers = self._node.count_publishers(name)
-            lines.append(f'  {name}: {count.messages} messages, {count.rate():.1f} Hz, '
-                         f'{publishers} publisher{"" if publishers == 1 else "s"}')
-        return '\n'.join([*lines, self._advice()])
+        publishers = self._node.count_publishers
+        why = why_silent(self.counts, self._needed, publishers, within=self._params.no_data_timeout,
+                         qos=self._qos_words()) or self._how_to_match()
+        return '\n'.join([f'no synchronized set for {waited:.0f} s.', *rates(self.counts, publishers), why])
 
-    def _advice(self) -> str:
-        silent = [name for name, count in self.counts.items()
-                  if not count.came_within(self._params.no_data_timeout)]
-        unpublished = [name for name in silent if not self._node.count_publishers(name)]
-        if unpublished:
-            return (f'Nobody publishes {", ".join(unpublished)}: remap it to the name that your '
-                    f'camera uses (see `ros2 topic list`).')
-        if silent:
-            images = [n for n in silent if not n.endswith('camera_info')]
-            if images and len(silent) == len(images) < len(self.counts):
-                return (f'camera_info comes, but {", ".join(images)} does not: Fast DDS loses large '
-                        'best-effort messages through its small shared-memory segment. Start '
-                        'publisher and node with FASTDDS_DEFAULT_PROFILES_FILE=<share/depth_nodes/'
-                        'config/fastdds.xml>, or set qos_overrides.<topic>.subscription.reliability '
-                        'to reliable.')
-            return (f'{", ".join(silent)} has a publisher but nothing arrives: compare its QoS '
-                    f'(`ros2 topic info -v`) with {self._qos_words()}, which this node asks for.')
-        gap = self._stamp_gap()
+    def _how_to_match(self) -> str:
+        """Every topic comes: which parameter makes sets of them."""
+        gap = stamp_gap(self.counts)
         advice = f'Every topic comes, but stamps differ by {gap * 1e3:.1f} ms'
         if not self._params.approximate_sync:
             return (f'{advice}: set approximate_sync to true and '
@@ -219,18 +191,10 @@ class SynchronizedInputs:
         return (f'{advice}: raise approximate_sync_tolerance_seconds above that, or queue_size '
                 f'(now {self._params.queue_size}) when one topic comes late.')
 
-    def _stamp_gap(self) -> float:
-        """How far the stamps of what belongs together lie apart [s]."""
-        recent = [count.stamps_ns for count in self.counts.values() if count.stamps_ns]
-        # the newest that every topic has reached: some may have brought the next set already
-        reached = min((stamps[-1] for stamps in recent), default=0)
-        nearest = [min(stamps, key=lambda stamp: abs(stamp - reached)) for stamps in recent]
-        return (max(nearest) - min(nearest)) * 1e-9 if nearest else 0.0
-
-    def _resolve(self, name: str, kind: type) -> tuple[str, type]:
+    def _resolve(self, name: str, kind: type, compressed: bool) -> tuple[str, type]:
         # image_transport's convention; resolved first, so that a remap of the image holds for it
         resolved = self._node.resolve_topic_name(name)
-        if kind is Image and self._params.image_transport == 'compressed':
+        if kind is Image and compressed:
             return f'{resolved}/compressed', CompressedImage
         return resolved, kind
 
@@ -260,8 +224,7 @@ class SynchronizedInputs:
         self._node.get_logger().error(self.incompatible[name])
 
     def _count(self, message: Any, name: str) -> None:
-        stamp = message.header.stamp
-        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        stamp_ns = nanoseconds(message)
         if self.counts[name].add(stamp_ns):
             self._forget_later_than(stamp_ns, name)
         self._adapt_tolerance(name)
@@ -274,21 +237,19 @@ class SynchronizedInputs:
         self._node.get_logger().warning(
             f'time jumped back on {name}: what waited for synchronization is dropped',
             throttle_duration_sec=5.0)
-        synchronizer = self._synchronizer
-        if synchronizer is None:
-            return
-        with synchronizer.lock:
-            for queue in synchronizer.queues:
-                for later in [stamp for stamp in queue if stamp > stamp_ns]:
-                    del queue[later]
+        if self._matching is not None:
+            self._matching.forget_later_than(stamp_ns)
 
     def _adapt_tolerance(self, name: str) -> None:
         params = self._params
         if not params.approximate_sync or params.approximate_sync_tolerance_seconds:
             return
         periods = [p for count in self.counts.values() if (p := count.period())]
-        if periods and self._synchronizer is not None:
-            self._synchronizer.slop = Duration(seconds=min(periods) / 2)
+        if periods and self._matching is not None:
+            self._matching.tolerate(min(periods) / 2)
+
+    def _optional_come(self) -> bool:
+        return any(self.counts[name].came_within(SILENT) for name in self._optional)
 
     def _complete(self, *messages: Any) -> None:
         self.since = time.monotonic()

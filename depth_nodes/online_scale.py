@@ -11,13 +11,13 @@ from depth_models.frames import Map, MonoEstimate, MonoFrame
 from depth_models.metric_scale import MODES, MetricScale
 from depth_nodes.health import Remarks
 from depth_nodes.outputs import RELATIVE
-from depth_nodes.parameters import Checked, param
+from depth_nodes.parameters import param
 from depth_nodes.sparse_depth import IMAGE, POINTS, SparseDepth, stamp_ns
-from depth_nodes.transforms import IDENTITY, check_transform
+from depth_nodes.transforms import TransformParams
 
 
 @dataclass(frozen=True)
-class ScaleParams(Checked):
+class ScaleParams(TransformParams):
     """The parameters of every node whose network sees one image."""
 
     scale: str = param(
@@ -32,15 +32,6 @@ class ScaleParams(Checked):
     scale_timeout: float = param(
         5.0, 'A fit is forgotten so long after the last metric depths [s].', low=0.01, high=3600.0,
         live=True)
-    points_to_camera: tuple[float, ...] = param(
-        IDENTITY, f"From the frame of {POINTS} to the camera's optical frame [m], a 4x4 in row order; the "
-        'identity: by tf2 where it is installed, else they are in the camera frame.')
-    virtual_baseline: float = param(
-        0.1, 'Of the right camera that disparity is published for [m].', low=0.001, high=5.0, live=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_transform('points_to_camera', self.points_to_camera)
 
 
 class OnlineScale:

@@ -18,15 +18,15 @@ from depth_nodes.answers import StereoAnswer
 from depth_nodes.budgeted import REHEARSAL, BudgetedFrames, NetworkParams, Plan
 from depth_nodes.conversions import StereoMessages, read_stereo
 from depth_nodes.health import Health, Remarks
-from depth_nodes.inputs import SynchronizedInputs
+from depth_nodes.inputs import SynchronizedInputs, Topic
 from depth_nodes.lifecycle import ManagedNode, run
 from depth_nodes.newest import NewestFrame
 from depth_nodes.outputs import DepthOutputs, OutputParams
 from depth_nodes.parameters import Parameters, param
 from depth_nodes.standins import passed_over
 
-TOPICS = {'left/image_rect': Image, 'left/camera_info': CameraInfo,
-          'right/image_rect': Image, 'right/camera_info': CameraInfo}
+TOPICS = {'left/image_rect': Topic(Image), 'left/camera_info': Topic(CameraInfo),
+          'right/image_rect': Topic(Image), 'right/camera_info': Topic(CameraInfo)}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from rclpy.node import Node
 from rclpy.time import Time as RosTime
 from std_msgs.msg import Header
 
+from depth_nodes.parameters import Checked, param
+
 try:
     import tf2_ros
 except ImportError:  # ROS 2 from wheels has none
@@ -18,6 +21,19 @@ except ImportError:  # ROS 2 from wheels has none
 
 IDENTITY = tuple(map(float, np.eye(4).ravel()))
 LARGEST_MISFIT = 1e-3  # of a rotation times its transpose
+
+
+@dataclass(frozen=True)
+class TransformParams(Checked):
+    """The parameters of every node that reads points."""
+
+    points_to_camera: tuple[float, ...] = param(
+        IDENTITY, "From the frame of sparse_points to the camera's optical frame [m], a 4x4 in row order; "
+        'the identity: by tf2 where it is installed, else they are in the camera frame.')
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_transform('points_to_camera', self.points_to_camera)
 
 
 class PointsToCamera:

@@ -1,5 +1,6 @@
 """What training and evaluation are fed with: a pair or a view, and what is true of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +39,18 @@ class DepthSample:
     image: Image  # [H,W,3] RGB
     depth: Map  # [H,W] m along the optical axis, NaN where unknown
     camera: Camera | None = None  # None: not known
+    # [H,W] m, NaN where not measured: what another sensor measured at the time; None: there was none
+    sparse: Map | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape != (*self.depth.shape, 3):
             raise ValueError(f'sizes differ: image {list(self.image.shape[:2])}, '
                              f'depth {list(self.depth.shape)}')
+        if self.sparse is not None and self.sparse.shape != self.depth.shape:
+            raise ValueError(f'sizes differ: sparse {list(self.sparse.shape)}, '
+                             f'depth {list(self.depth.shape)}')
+
+    def changed(self, image: Callable[[Image], Image], depths: Callable[[Map], Map]) -> 'DepthSample':
+        """The image and the maps moved alike, each by what suits it; of another camera, so of none."""
+        return DepthSample(image(self.image), depths(self.depth),
+                           sparse=None if self.sparse is None else depths(self.sparse))

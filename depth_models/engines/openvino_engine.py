@@ -44,7 +44,8 @@ class OpenVinoEngine(Engine):
             self._options['INFERENCE_NUM_THREADS'] = num_threads
 
     def compile(self, graph: Graph, onnx: bytes) -> Step:
-        model = self._core.compile_model(self._core.read_model(onnx), 'CPU', self._options)
+        options = {**self._options, **({'INFERENCE_PRECISION_HINT': 'f32'} if graph.exact else {})}
+        model = self._core.compile_model(self._core.read_model(onnx), 'CPU', options)
         request = model.create_infer_request()
 
         def step(inputs: list[Any]) -> list[Any]:

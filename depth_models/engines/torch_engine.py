@@ -25,7 +25,7 @@ class TorchEngine(Engine):
 
     def compile(self, graph: Graph, onnx: bytes) -> Step:
         module = graph.module.eval().to(self.device)
-        lower = self.precision == 'bf16'
+        lower = self.precision == 'bf16' and not graph.exact
 
         def step(inputs: list[Any]) -> list[Any]:
             with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=lower):

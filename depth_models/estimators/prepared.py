@@ -5,7 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -38,7 +38,7 @@ class Prepared(NamedTuple):
     """A model compiled for one size, and the arrays that it reads, filled anew for every frame."""
 
     model: Model
-    inputs: Mapping[str, NDArray[np.uint8]]
+    inputs: Mapping[str, NDArray[Any]]
     grid: Size  # of the images that go in
     stages: int
 
@@ -90,12 +90,12 @@ class PreparedEstimator(ABC):
         """The stages in order."""
 
     @abstractmethod
-    def _inputs(self, key: tuple[int, ...]) -> Mapping[str, NDArray[np.uint8]]:
-        """Arrays for the first graphs to read, grey."""
+    def _inputs(self, key: tuple[int, ...]) -> Mapping[str, NDArray[Any]]:
+        """Arrays for the graphs to read, of whatever costs as much as a frame."""
 
     @abstractmethod
     def _rehearse(self, size: Size, scale: float) -> None:
-        """Estimate from grey images of this size, to learn the costs."""
+        """Estimate from a made-up frame of this size, to learn the costs."""
 
     def describe(self) -> dict[str, str]:
         """What runs, for people: network, engine and why this one, device, precision."""

@@ -39,6 +39,24 @@ def rmse(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> float:
     return float(np.sqrt(_mean(np.square(found - truth))))
 
 
+def mae(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> float:
+    """Mean of |d - d*| [m]."""
+    found, truth = known_pairs(estimate, target, valid)
+    return _mean(np.abs(found - truth))
+
+
+def irmse(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> float:
+    """Root of the mean of (1 / d - 1 / d*)^2 [1/km], as the devkit of KITTI's depth completion."""
+    found, truth = known_pairs(estimate, target, valid)
+    return 1e3 * float(np.sqrt(_mean(np.square(1 / found - 1 / truth))))
+
+
+def imae(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> float:
+    """Mean of |1 / d - 1 / d*| [1/km], as the devkit of KITTI's depth completion."""
+    found, truth = known_pairs(estimate, target, valid)
+    return 1e3 * _mean(np.abs(1 / found - 1 / truth))
+
+
 def rmse_log(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> float:
     """Root of the mean of (ln d - ln d*)^2."""
     return float(np.sqrt(_mean(np.square(_log_difference(estimate, target, valid)))))

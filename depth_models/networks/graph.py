@@ -16,3 +16,4 @@ class Graph:
     module: nn.Module  # forward(*inputs) -> tuple of outputs, or one tensor
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    exact: bool = False  # needs float32, whatever precision the engine otherwise computes with

@@ -5,8 +5,11 @@ Depth stays what it is, in metres. Resizing and cropping make it the image of an
 network here is told which: they learn the scale that goes with the views of their training.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from depth_models.data.samples import DepthSample
 from depth_models.frames import Image
@@ -19,21 +22,22 @@ def covering(sample: DepthSample, size: tuple[int, int]) -> DepthSample:
     scale = max(size[0] / height, size[1] / width)
     new = (max(round(height * scale), size[0]), max(round(width * scale), size[1]))
     if new == (height, width):
-        return DepthSample(sample.image, sample.depth)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    image = cv2.resize(sample.image, new[::-1], interpolation=how)
+        return sample.changed(_as_it_is, _as_it_is)
+
+    def resized(array: NDArray[Any], how: int) -> NDArray[Any]:
+        return np.asarray(cv2.resize(array, new[::-1], interpolation=how))
+
     # the nearest value: between two surfaces no mean of theirs is true
-    depth = cv2.resize(sample.depth, new[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-    return DepthSample(image, np.asarray(depth, np.float32))
+    return sample.changed(lambda image: resized(image, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR),
+                          lambda depth: resized(depth, cv2.INTER_NEAREST_EXACT))
 
 
 def augmented(rng: np.random.Generator, sample: DepthSample, config: MonoAugmentConfig) -> DepthSample:
     """Flipped left to right or not, and turned about its middle."""
     if rng.random() < config.horizontal_flip:
-        sample = DepthSample(np.ascontiguousarray(sample.image[:, ::-1]),
-                             np.ascontiguousarray(sample.depth[:, ::-1]))
+        sample = sample.changed(_flipped, _flipped)
     if config.light:
-        sample = DepthSample(relit(rng, sample.image, config.light), sample.depth)
+        sample = sample.changed(lambda image: relit(rng, image, config.light), _as_it_is)
     degrees = rng.uniform(-1.0, 1.0) * config.largest_rotation
     return sample if degrees == 0 else turned(sample, degrees)
 
@@ -56,15 +60,24 @@ def turned(sample: DepthSample, degrees: float) -> DepthSample:
     """Counterclockwise about the middle. Depth along the optical axis stays; the corners have none."""
     height, width = sample.depth.shape
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
-    image = cv2.warpAffine(sample.image, matrix, (width, height), flags=cv2.INTER_LINEAR,
-                           borderMode=cv2.BORDER_REFLECT_101)
-    depth = cv2.warpAffine(sample.depth, matrix, (width, height), flags=cv2.INTER_NEAREST,
-                           borderMode=cv2.BORDER_CONSTANT, borderValue=float('nan'))
-    return DepthSample(image, np.asarray(depth, np.float32))
+    return sample.changed(
+        lambda image: cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR,
+                                     borderMode=cv2.BORDER_REFLECT_101),
+        lambda depth: np.asarray(cv2.warpAffine(
+            depth, matrix, (width, height), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT,
+            borderValue=float('nan')), np.float32))
 
 
 def cropped(rng: np.random.Generator, sample: DepthSample, size: tuple[int, int]) -> DepthSample:
     """A window of `size` = (height, width), which the view covers, at a random place."""
     top, left = (int(rng.integers(have - need + 1)) for have, need in zip(sample.depth.shape, size))
     window = np.s_[top:top + size[0], left:left + size[1]]
-    return DepthSample(sample.image[window], sample.depth[window])
+    return sample.changed(lambda image: image[window], lambda depth: depth[window])
+
+
+def _as_it_is(array: NDArray[Any]) -> NDArray[Any]:
+    return array
+
+
+def _flipped(array: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(array[:, ::-1])

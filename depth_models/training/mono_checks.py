@@ -28,9 +28,9 @@ class EdgeStrength(NamedTuple):
     next: float  # the image of the next view
 
 
-def check_source(config: TrainingConfig, number: int) -> str:
+def check_source(config: TrainingConfig, number: int, bound: str = 'network.max_depth') -> str:
     """A line about the truth of one source. ValueError with one sentence where depth is hardly there,
-    out of range, or not of its image."""
+    out of range, or not of its image. bound: the key of the config that says up to where depth counts."""
     where = config.data.sources[number]
     views = Views(replace(config.data, sources=(replace(where, augment=False),)))
     samples = [views.draw(np.random.default_rng([config.data.seed, 0, index])) for index in range(VIEWS)]
@@ -42,11 +42,13 @@ def check_source(config: TrainingConfig, number: int) -> str:
     if not (np.isfinite(depths) & (depths > 0)).all():
         raise ValueError(f'{name}: depth must be positive and finite, or NaN where it is unknown, got '
                          f'{depths[~(np.isfinite(depths) & (depths > 0))][0]:g}')
-    largest, within = config.network.max_depth, float(np.mean(depths <= config.network.max_depth))
+    section, key = bound.split('.')
+    largest = getattr(getattr(config, section), key)
+    within = float(np.mean(depths <= largest))
     median = float(np.median(depths))
     if not within >= LEAST_WITHIN or median < largest / 1000:
         raise ValueError(
-            f'{name}: {100 * within:.0f} % of the known depths lie up to network.max_depth = {largest:g} m, '
+            f'{name}: {100 * within:.0f} % of the known depths lie up to {bound} = {largest:g} m, '
             f'and their median is {median:.3g} m; are they in m?')
     found = f'depth of {100 * share:.0f} % of the pixels, median {median:.3g} m'
     strength = edge_strength(samples)

@@ -7,10 +7,12 @@ from torch import nn
 from depth_models import pretrained
 from depth_models.training.config import TrainingConfig
 from depth_models.training.mono_task import CoarseToFineTask, MonoUNetTask
+from depth_models.training.sparse_task import SparseDepthTask
 from depth_models.training.stereo_task import StereoTask
 from depth_models.training.task import Task
 
-TASKS: tuple[Task[Any], ...] = (StereoTask(), MonoUNetTask(), CoarseToFineTask())
+TASKS: tuple[Task[Any], ...] = (StereoTask(), MonoUNetTask(), CoarseToFineTask(),
+                                 SparseDepthTask())
 
 
 def task_of(kind: str) -> Task[Any]:

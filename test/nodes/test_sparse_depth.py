@@ -12,12 +12,12 @@ rclpy = pytest.importorskip('rclpy')
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from hypothesis import given
 from hypothesis import strategies as st
-from sensor_msgs.msg import Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from depth_models.frames import Camera
 from depth_nodes.conversions import UnreadableImage, read_depth, read_points
-from depth_nodes.sparse_depth import IMAGE, KEPT, POINTS, SparseDepth
+from depth_nodes.sparse_depth import IMAGE, KEPT, POINTS, SparseDepth, SparseMessages, read_sparse
 from depth_nodes.transforms import IDENTITY, PointsToCamera, check_transform, matrix_of
 
 TYPES = {'i1': PointField.INT8, 'u1': PointField.UINT8, 'i2': PointField.INT16,
@@ -249,3 +249,44 @@ def test_points_of_a_lidar_are_brought_to_the_camera_by_tf2(node):
             pytest.fail('the way is never known')
     assert np.argwhere(np.isfinite(depth)).tolist() == [[2, 3]]
     assert depth[2, 3] == pytest.approx(2.0)
+
+
+# --- sets of the sparse depth node
+
+
+INFO = CameraInfo(width=8, height=6, p=[4.0, 0.0, 3.5, 0.0, 0.0, 4.0, 2.5, 0.0, 0.0, 0.0, 1.0, 0.0],
+                  header=Header(frame_id='optical'))
+AHEAD = np.float32([[[0.0, 0.0, 2.0], [0.0, 0.0, 3.0]]])
+
+
+def test_a_set_has_the_header_of_the_image_or_of_the_depth_or_the_time_of_the_points():
+    points, depth = cloud(AHEAD, stamp=7), constant(1.0, 8)
+    picture = depth_image(np.zeros((6, 8), np.uint8), 'mono8', stamp=9)
+    for sparse, image, stamp, frame in ((points, None, 7, 'optical'), (depth, None, 8, 'camera'),
+                                        (points, picture, 9, 'camera'), (depth, picture, 9, 'camera')):
+        header = SparseMessages(sparse, INFO, image, arrival=0.0).header
+        assert (header.stamp.sec, header.frame_id) == (stamp, frame)
+
+
+def test_a_set_is_read_with_an_image_and_without(node):
+    transform = PointsToCamera(node, IDENTITY)
+    picture = depth_image(np.full((6, 8), 80, np.uint8), 'mono8')
+    for sparse in (cloud(AHEAD), constant(2.0, 0)):
+        for image in (None, picture):
+            frame = read_sparse(SparseMessages(sparse, INFO, image, arrival=0.0), transform)
+            assert frame.camera == CAMERA and frame.size == (6, 8)
+            assert frame.sparse[3, 4] == 2.0  # of two points on a pixel the nearer one
+            assert (frame.image is None) == (image is None)
+
+
+def test_without_an_image_the_camera_says_what_size_points_are_seen_at(node):
+    transform = PointsToCamera(node, IDENTITY)
+    binned = CameraInfo(width=16, height=12, binning_x=2, binning_y=2,
+                        p=[8.0, 0.0, 7.5, 0.0, 0.0, 8.0, 5.5, 0.0, 0.0, 0.0, 1.0, 0.0])
+    assert read_sparse(SparseMessages(cloud(AHEAD), binned, None, 0.0), transform).camera == CAMERA
+    with pytest.raises(ValueError, match='camera_info is for 8x6 but sparse_depth/image is 3x2'):
+        read_sparse(SparseMessages(depth_image(np.ones((2, 3), np.float32)), INFO, None, 0.0), transform)
+    for width, height in ((0, 6), (100_000, 100_000)):
+        with pytest.raises(ValueError, match=f'camera_info is for {width}x{height}, expected 1 to 67108864'):
+            read_sparse(SparseMessages(
+                cloud(AHEAD), CameraInfo(width=width, height=height, p=INFO.p), None, 0.0), transform)

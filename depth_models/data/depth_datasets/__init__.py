@@ -10,16 +10,22 @@ from pathlib import Path
 
 from depth_models.data.dataset import DepthDataset, LayoutError, open_dataset
 from depth_models.data.depth_datasets.generated import GeneratedViews
+from depth_models.data.depth_datasets.kitti_completion import KittiCompletion
+from depth_models.data.depth_datasets.kitti_object import KittiObject
 from depth_models.data.depth_datasets.kitti_raw import KittiRaw
 from depth_models.data.depth_datasets.layouts import EXPECTED, LAYOUTS, Reader, readers_for
+from depth_models.data.depth_datasets.matterport import Matterport
 from depth_models.data.depth_datasets.mixed import MixedFolder
 from depth_models.data.depth_datasets.nyu import NyuFolders, NyuLabelled
 from depth_models.data.depth_datasets.rgbd_folder import RgbdFolder
 from depth_models.data.depth_datasets.seven_scenes import SevenScenes
+from depth_models.data.depth_datasets.synthia import Synthia
 from depth_models.data.depth_datasets.tum import TumRgbd
 
-__all__ = ['DEPTH_LAYOUTS', 'DepthDataset', 'GeneratedViews', 'KittiRaw', 'LayoutError', 'MixedFolder',
-           'NyuFolders', 'NyuLabelled', 'RgbdFolder', 'SevenScenes', 'TumRgbd', 'open_depth_dataset']
+__all__ = ['DEPTH_LAYOUTS', 'DepthDataset', 'GeneratedViews', 'KittiCompletion', 'KittiObject',
+           'KittiRaw', 'LayoutError',
+           'Matterport', 'MixedFolder', 'NyuFolders', 'NyuLabelled', 'RgbdFolder', 'SevenScenes', 'Synthia',
+           'TumRgbd', 'open_depth_dataset']
 
 DEPTH_LAYOUTS = {**LAYOUTS, 'mixed': MixedFolder}
 

@@ -32,7 +32,7 @@ class Kept:
         """The same arrays every time: not to be written to, and marked so."""
         if index not in self._kept:
             made = self.samples[index]
-            for array in (made.image, made.depth):
+            for array in (made.image, made.depth, *([] if made.sparse is None else [made.sparse])):
                 array.flags.writeable = False
-            self._kept[index] = DepthSample(made.image, made.depth)
+            self._kept[index] = DepthSample(made.image, made.depth, sparse=made.sparse)
         return self._kept[index]

@@ -65,6 +65,15 @@ class KittiRaw(DepthFileDataset):
             samples += [*_selected(root, kind), *_single(root, kind)]
         super().__init__(root, samples)
 
+    def depth_of(self, index: int, size: tuple[int, ...]) -> Map:
+        """The depth of one sample without its image, of this (height, width)."""
+        path = self.files[index].depth
+        depth = self._depth(path)
+        if depth.shape != size:
+            raise ValueError(f'{path}: {depth.shape[1]}x{depth.shape[0]} px, but {size[1]}x{size[0]} px are '
+                             'needed')
+        return depth
+
     def _depth(self, path: Path) -> Map:
         return read_kitti_depth(path)
 
