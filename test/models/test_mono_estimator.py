@@ -146,7 +146,7 @@ def test_the_scale_is_as_large_as_the_budget_allows():
     assert not estimator.make_ready(SIZE, SCALES)
     assert estimator.make_ready(SIZE, SCALES)
     for grid, cost in (((64, 96), 0.040), ((32, 48), 0.010), ((16, 32), 0.003)):
-        estimator.costs.add(1, grid, cost, now=0.0)
+        estimator.costs.add(('mono_unet', 1), grid, cost, now=0.0)
     assert [estimator.scale_for(SIZE, seconds) for seconds in (0.050, 0.020, 0.005, 0.001)] == [
         1.0, 0.5, 0.25, 0.25]
 
