@@ -7,7 +7,7 @@ from depth_models.data.scene_shares import SceneShares
 from depth_models.training.config import BatchConfig, OptimizerConfig, SourceConfig, TrainerConfig
 from depth_models.training.mono_losses import UNetLossWeights
 
-MOSTLY_ROOMS = SceneShares(room=1, outdoors=1, table=1, floating=0, inside=4)
+MOSTLY_ROOMS = SceneShares(room=1, outdoors=1, table=0, floating=0, inside=6)
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,9 @@ def _inside(build: Builder) -> tuple[Vector, Vector, bool]:
             at[axis] = rng.choice([-1, 1]) * (size[axis] / 2 - build.uniform(0.2, 0.5))
         if np.hypot(*(at - eye)[:2]) > 0.9:  # not where the camera is
             furniture[rng.integers(0, len(furniture))](build, at)
+    if rng.random() < 0.5:  # what somebody who works here stands before
+        ahead = build.uniform(0.7, 1.6) * np.array([np.cos(heading), np.sin(heading), 0])
+        (desk, desk, chair)[rng.integers(0, 3)](build, np.append(eye[:2], 0.0) + ahead)
     if rng.random() < 0.5:  # a worktop along a wall, with things on it
         axis, side = int(rng.integers(0, 2)), rng.choice([-1, 1])
         sides = np.array([0.6, 0.6, build.uniform(0.75, 1.0)])
