@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from depth_models.networks.mono_parts import DepthOutput
 
 CONFIDENCE_WEIGHT = 0.2
-BALANCE = 0.5  # lambda of the scale-invariant loss: halfway to not counting scale at all
+SCALES = 4  # of gradient matching: px from one to the next are 1, 2, 4, 8
 SSIM_SIGMA, SSIM_RADIUS = 1.5, 5  # px: 11 x 11 windows
 SSIM_C1, SSIM_C2 = 0.01 ** 2, 0.03 ** 2  # of values in 0..1
 CLOSE = 1.25  # ratio of the field's delta 1
@@ -29,6 +29,20 @@ class UNetLossWeights:
     def __post_init__(self) -> None:
         if min(astuple(self)) < 0 or not sum(astuple(self)) > 0:
             raise ValueError(f'l1, structure and edges must be 0 or more, and one of them above, got {self}')
+
+
+@dataclass(frozen=True)
+class CoarseToFineLossWeights:
+    """Of the logarithm of depth. As Eigen et al. 2014 have it: balance 0.5 and no gradients."""
+
+    balance: float = 0.5  # lambda: 0 counts the scale of depth in full, 1 not at all
+    gradients: float = 0.0  # of gradient matching
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.balance <= 1:
+            raise ValueError(f'balance must lie in 0 to 1, got {self.balance}')
+        if not self.gradients >= 0:
+            raise ValueError(f'gradients must be 0 or more, got {self.gradients}')
 
 
 def unet_loss(output: DepthOutput, target: Tensor, *, image: Tensor, valid: Tensor, max_depth: float,
@@ -51,14 +65,17 @@ def unet_loss(output: DepthOutput, target: Tensor, *, image: Tensor, valid: Tens
             + CONFIDENCE_WEIGHT * confidence_loss(output, target, use))
 
 
-def coarse_to_fine_loss(output: DepthOutput, target: Tensor, *, valid: Tensor,
-                        max_depth: float) -> Tensor:
+def coarse_to_fine_loss(output: DepthOutput, target: Tensor, *, valid: Tensor, max_depth: float,
+                        weights: CoarseToFineLossWeights | None = None) -> Tensor:
     """Scalar loss of the coarse or of the fine network, and of its confidence. target: m."""
+    weights = weights or CoarseToFineLossWeights()
     target, use = usable(target, valid, max_depth)
     # the logarithm of a sigmoid in one step, exact where its argument is far below zero
     difference = F.logsigmoid(output.logit.float()) - torch.log(target / max_depth)
-    return (scale_invariant(difference, use)
-            + CONFIDENCE_WEIGHT * confidence_loss(output, target, use))
+    loss = scale_invariant(difference, use, weights.balance)
+    if weights.gradients:
+        loss = loss + weights.gradients * gradient_matching(difference, use)
+    return loss + CONFIDENCE_WEIGHT * confidence_loss(output, target, use)
 
 
 def usable(target: Tensor, valid: Tensor, max_depth: float) -> tuple[Tensor, Tensor]:
@@ -73,7 +90,7 @@ def mean(values: Tensor, use: Tensor) -> Tensor:
     return (values * use).sum() / use.sum().clamp(1)
 
 
-def scale_invariant(difference: Tensor, use: Tensor, balance: float = BALANCE) -> Tensor:
+def scale_invariant(difference: Tensor, use: Tensor, balance: float = 0.5) -> Tensor:
     """
     Eigen et al., arXiv 1406.2283, equation 4: per image, the mean square of d less `balance` times the
     square of its mean, where d is the difference of logarithms of depth; then the mean over images.
@@ -85,6 +102,20 @@ def scale_invariant(difference: Tensor, use: Tensor, balance: float = BALANCE) -
     square = difference.square().sum((1, 2, 3)) / number.clamp(1)
     offset = difference.sum((1, 2, 3)) / number.clamp(1)
     return (square - balance * offset.square()).sum() / (number > 0).sum().clamp(1)
+
+
+def gradient_matching(difference: Tensor, use: Tensor) -> Tensor:
+    """
+    Li and Snavely, "MegaDepth", CVPR 2018, arXiv 1804.00607, section 4: how much the difference of
+    logarithms of depth changes from a pixel to the next, at several scales; their sum.
+    """
+    total = torch.zeros_like(difference[0, 0, 0, 0])
+    for scale in range(SCALES):
+        step = 2 ** scale
+        d, known = difference[..., ::step, ::step], use[..., ::step, ::step]
+        total = (total + mean(torch.abs(d[..., 1:] - d[..., :-1]), known[..., 1:] & known[..., :-1])
+                 + mean(torch.abs(d[..., 1:, :] - d[..., :-1, :]), known[..., 1:, :] & known[..., :-1, :]))
+    return total
 
 
 def edge_weights(image: Tensor) -> Tensor:
