@@ -15,11 +15,11 @@ Shapes: B batch, C channels, H x W input image (multiples of 32; training: 224 x
 
 Where the two texts leave room (the project gives neither layers nor widths):
 
-- Coarse: five strided convolutions with residual blocks (He et al., CVPR 2016) between them, which
-  learn in a third of the steps. Each cell at 1/32 is told the mean of all of them: every output depends
-  on the whole image, as through the fully connected layers, at any size of image. It ends at 1/4, as the
-  paper's does, and is brought to full size from there; skip connections begin at 1/4, so that outlines
-  finer than that stay the fine network's.
+- Coarse: the image at half size, as in the paper, then strided convolutions with residual blocks (He
+  et al., CVPR 2016), which learn in a third of the steps. Each cell at 1/32 is told the mean of all of
+  them: every output depends on the whole image, as through the fully connected layers, at any size of
+  image. It ends at 1/4, as the paper's does, and is brought to full size from there; outlines finer than
+  that it never sees, and they stay the fine network's.
 - Kernels of stride 2 are 4x4, so that a grid cell is centred on the pixels that it covers.
 - Depth is the sigmoid of a logit. For what is much nearer than `max_depth` that is the logarithm of
   depth which the paper predicts; it bends towards a largest depth instead of going beyond it.
@@ -42,7 +42,7 @@ from depth_models.networks.anynet_wide import bilinear
 from depth_models.networks.mono_parts import Confidence, DepthOutput, ImageInput, check_positive
 
 COARSEST = 32  # px of the image in one cell of the coarsest grid; sizes must be a multiple of it
-LEVELS_DOWN, LEVELS_UP = 5, 3
+LEVELS_DOWN, LEVELS_UP = 4, 3
 PARTS = ('coarse', 'fine')
 SURE = 4  # px of the image in a cell of the grid of confidence
 
@@ -51,8 +51,8 @@ SURE = 4  # px of the image in a cell of the grid of confidence
 class CoarseToFineConfig:
     """What fixes the shape of every weight, and the scale of its depth; saved with the weights."""
 
-    down_channels: tuple[int, ...] = (24, 48, 96, 160, 192)  # coarse: at 1/2 to 1/32
-    up_channels: tuple[int, ...] = (128, 96, 64)  # at 1/16, 1/8, 1/4
+    down_channels: tuple[int, ...] = (24, 64, 128, 224)  # coarse: at 1/4 to 1/32
+    up_channels: tuple[int, ...] = (128, 64, 32)  # at 1/16, 1/8, 1/4
     fine_channels: int = 32
     fine_dilations: tuple[int, ...] = (1, 2, 4, 1)  # of its convolutions at full size
     confidence_channels: int = 8
@@ -96,21 +96,20 @@ class CoarseNet(nn.Module):
         super().__init__()
         down, up = config.down_channels, config.up_channels
         self.input = ImageInput(COARSEST)
-        # at 1/2 one convolution is enough: there a block costs as much as all that follow
-        self.stem = convolution(3, down[0], kernel=4, stride=2)
+        self.stem = nn.Sequential(nn.AvgPool2d(2), convolution(3, down[0], kernel=4, stride=2))
         self.down = nn.ModuleList(
             nn.Sequential(ResidualBlock(above, channels, stride=2), ResidualBlock(channels, channels))
             for above, channels in pairwise(down))
         self.everywhere = nn.Conv2d(down[-1], down[-1], 1)
         self.up = nn.ModuleList(
             convolution(below + skip, channels)
-            for below, skip, channels in zip((down[-1], *up), down[-2:0:-1], up))
+            for below, skip, channels in zip((down[-1], *up), reversed(down[:-1]), up))
         self.depth = nn.Conv2d(up[-1], 1, 3, padding=1)
         self.confidence = Confidence(up[-1], config.confidence_channels)
 
     def forward(self, image: Tensor) -> DepthOutput:
         x = self.stem(self.input(image))
-        maps = []
+        maps = [x]
         for block in self.down:
             x = block(x)
             maps.append(x)

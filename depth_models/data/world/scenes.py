@@ -109,13 +109,15 @@ def _room(build: Builder) -> tuple[Vector, Vector, bool]:
 def _inside(build: Builder) -> tuple[Vector, Vector, bool]:
     """A furnished room from anywhere in it: often with furniture close by, often looking down."""
     rng = build.rng
-    wide, deep, high = build.uniform(2.4, 6.5), build.uniform(2.4, 7), build.uniform(2.3, 3.2)
+    wide, deep, high = build.uniform(2.2, 5.5), build.uniform(2.2, 6), build.uniform(2.3, 3.0)
     _walls(build, wide, deep, high)
     size = np.array([wide, deep])
-    eye = np.append(rng.uniform(-0.42, 0.42, 2) * size, build.uniform(0.3, 1.8))
+    # held or on a robot
+    high_up = build.uniform(1.0, 1.8) if rng.random() < 0.7 else build.uniform(0.3, 1.0)
+    eye = np.append(rng.uniform(-0.42, 0.42, 2) * size, high_up)
     # rather across the room than at the wall behind
     heading = np.arctan2(-eye[1], -eye[0]) + rng.normal(0, 0.6)
-    pitch = np.radians(build.uniform(-35, 8)) if eye[2] > 0.8 else np.radians(build.uniform(-8, 8))
+    pitch = np.radians(build.uniform(-40, 5)) if eye[2] > 0.8 else np.radians(build.uniform(-8, 8))
     target = eye + np.array([np.cos(heading), np.sin(heading), np.tan(pitch)])
     for _ in range(int(rng.integers(4, 14))):  # pictures, windows, doors, switches on the walls
         along = int(rng.integers(0, 2))  # the axis that the wall runs along
@@ -132,8 +134,8 @@ def _inside(build: Builder) -> tuple[Vector, Vector, bool]:
             at[axis] = rng.choice([-1, 1]) * (size[axis] / 2 - build.uniform(0.2, 0.5))
         if np.hypot(*(at - eye)[:2]) > 0.9:  # not where the camera is
             furniture[rng.integers(0, len(furniture))](build, at)
-    if rng.random() < 0.6:  # what somebody who is here stands before
-        ahead = build.uniform(0.9, 1.9) * np.array([np.cos(heading), np.sin(heading), 0])
+    if rng.random() < 0.7:  # what somebody who is here stands before
+        ahead = build.uniform(0.7, 1.8) * np.array([np.cos(heading), np.sin(heading), 0])
         (desk, dining, dining, chair)[rng.integers(0, 4)](build, np.append(eye[:2], 0.0) + ahead)
     for axis in (0, 1):  # worktops and cupboards along two walls, or one, or none
         side = rng.choice([-1, 1])
