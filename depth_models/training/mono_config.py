@@ -7,7 +7,7 @@ from depth_models.data.scene_shares import SceneShares
 from depth_models.training.config import BatchConfig, OptimizerConfig, SourceConfig, TrainerConfig
 from depth_models.training.mono_losses import CoarseToFineLossWeights, UNetLossWeights
 
-MOSTLY_ROOMS = SceneShares(room=0.5, outdoors=0.5, table=0, floating=0, inside=7)
+MOSTLY_ROOMS = SceneShares(room=0.3, outdoors=0.3, table=0, floating=0, inside=7)
 
 
 @dataclass(frozen=True)

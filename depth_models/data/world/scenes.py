@@ -22,6 +22,7 @@ from depth_models.data.world.things import (
     fence,
     lamp,
     leaning,
+    notices,
     person,
     pile,
     plant,
@@ -135,17 +136,19 @@ def _inside(build: Builder) -> tuple[Vector, Vector, bool]:
         if np.hypot(*(at - eye)[:2]) > 0.9:  # not where the camera is
             furniture[rng.integers(0, len(furniture))](build, at)
     if rng.random() < 0.7:  # what somebody who is here stands before
-        ahead = build.uniform(0.7, 1.8) * np.array([np.cos(heading), np.sin(heading), 0])
+        ahead = build.uniform(0.5, 1.8) * np.array([np.cos(heading), np.sin(heading), 0])
         (desk, dining, dining, chair)[rng.integers(0, 4)](build, np.append(eye[:2], 0.0) + ahead)
-    for axis in (0, 1):  # worktops and cupboards along two walls, or one, or none
+    for axis in (0, 1):
         side = rng.choice([-1, 1])
-        if rng.random() < 0.5 and abs(side * size[axis] / 2 - eye[axis]) > 1.0:
-            # the wall along x, the room towards y
-            towards = -side * np.eye(3)[axis]
-            turn = np.stack([np.cross(towards, [0, 0, 1.0]), towards, [0, 0, 1.0]], 1)
-            at = np.zeros(3)
-            at[axis] = side * size[axis] / 2
+        # the wall along x, the room towards y
+        towards = -side * np.eye(3)[axis]
+        turn = np.stack([np.cross(towards, [0, 0, 1.0]), towards, [0, 0, 1.0]], 1)
+        at = np.zeros(3)
+        at[axis] = side * size[axis] / 2
+        if rng.random() < 0.6 and abs(at[axis] - eye[axis]) > 1.0:
             cupboards(build, at, turn, size[1 - axis] * build.uniform(0.4, 1.0))
+        if rng.random() < 0.5:
+            notices(build, at, turn, size[1 - axis], (0.9, 2.1))
     return eye, target, True
 
 

@@ -98,7 +98,7 @@ def chair(build: Builder, at: Vector, turn: Vector | None = None) -> None:
 def dining(build: Builder, at: Vector) -> None:
     """A table with chairs around it and things on it."""
     turn = turned(build.rng, upright=True)
-    wide, deep, high = build.uniform(0.8, 2.0), build.uniform(0.7, 1.1), build.uniform(0.68, 0.8)
+    wide, deep, high = build.uniform(0.8, 2.6), build.uniform(0.7, 1.3), build.uniform(0.68, 0.8)
     build.put(shapes.box((wide, deep, build.uniform(0.02, 0.08))), at + up(high), turn)
     feet = np.array([[x, y, 0] for x in (-1, 1) for y in (-1, 1)]) * [wide / 2.2, deep / 2.2, 0]
     build.put(shapes.rods(feet, feet + up(high), build.uniform(0.02, 0.06)), at, turn, size=high)
@@ -107,7 +107,7 @@ def dining(build: Builder, at: Vector) -> None:
             if build.rng.random() < 0.7:
                 out = deep / 2 + build.uniform(-0.1, 0.4)
                 chair(build, at + turn @ [x, side * out, 0], turn @ (np.eye(3) * [side, side, 1]))
-    for _ in range(int(build.rng.integers(0, 12))):
+    for _ in range(int(build.log(1, 25))):
         _lay(build, at + turn @ [build.uniform(-0.45, 0.45) * wide, build.uniform(-0.45, 0.45) * deep, high])
 
 
@@ -124,14 +124,28 @@ def cupboards(build: Builder, at: Vector, turn: Vector, wide: float) -> None:
         shallow = build.uniform(0.2, 0.35)
         middle = turn @ [0, shallow / 2, low + tall / 2]
         build.put(shapes.box((wide, shallow, tall)), at + middle, turn)
+    if rng.random() < 0.7:
+        notices(build, at, turn, wide, (high + 0.1, high + 0.9))
     each, fronts = build.uniform(0.35, 0.8), []
     for x in np.arange(-wide / 2 + each / 2, wide / 2 - each / 2, each):  # their doors, all of one kind
         fronts.append(shapes.box((each - 0.02, 0.03, high - 0.15)).moved(np.eye(3), (x, deep - 0.02, 0)))
     if fronts:
         build.put(shapes.joined(fronts), at + up(0.05 + high / 2), turn)
-    for _ in range(int(wide * build.uniform(0, 6))):
+    for _ in range(int(wide * build.log(1, 10))):
         place = [build.uniform(-0.48, 0.48) * wide, build.uniform(0.1, 0.9) * deep, high + 0.04]
         _lay(build, at + turn @ place)
+
+
+def notices(build: Builder, at: Vector, turn: Vector, wide: float, heights: tuple[float, float]) -> None:
+    """What hangs on a wall about eye level: sheets, cards, switches, tools. at, turn: as for cupboards."""
+    rng = build.rng
+    middle, spread = build.uniform(-0.4, 0.4) * wide, build.uniform(0.2, 0.5) * wide
+    longest = build.log(0.1, 0.5)
+    for _ in range(int(build.log(3, 30))):
+        sides = np.array([build.uniform(0.3, 1.0) * longest, rng.choice([0.004, 0.004, 0.03, 0.1]),
+                          build.uniform(0.3, 1.0) * longest])
+        x = np.clip(middle + spread * rng.normal(), -wide / 2, wide / 2)
+        build.put(shapes.box(tuple(sides)), at + turn @ [x, sides[1] / 2, build.uniform(*heights)], turn)
 
 
 def _lay(build: Builder, at: Vector) -> None:
