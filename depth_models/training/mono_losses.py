@@ -25,10 +25,14 @@ class UNetLossWeights:
     l1: float = 2.0
     structure: float = 1.0
     edges: float = 5.0
+    # of our own, and not in the text: what the coarse-to-fine networks learn by, which tells the shape of
+    # what is near as well as of what is far, and much faster
+    shape: float = 0.0
 
     def __post_init__(self) -> None:
         if min(astuple(self)) < 0 or not sum(astuple(self)) > 0:
-            raise ValueError(f'l1, structure and edges must be 0 or more, and one of them above, got {self}')
+            raise ValueError('l1, structure, edges and shape must be 0 or more, and one of them above, '
+                             f'got {self}')
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class CoarseToFineLossWeights:
             raise ValueError(f'gradients must be 0 or more, got {self.gradients}')
 
 
+SHAPE = CoarseToFineLossWeights(balance=0.85, gradients=0.5)  # in the loss of the mono U-Net
+
 def unet_loss(output: DepthOutput, target: Tensor, *, image: Tensor, valid: Tensor, max_depth: float,
               weights: UNetLossWeights | None = None) -> Tensor:
     """
@@ -60,9 +66,12 @@ def unet_loss(output: DepthOutput, target: Tensor, *, image: Tensor, valid: Tens
     terms = ((weights.l1, mean(error, use)),
              (weights.structure, mean(1 - ssim(depth, truth, use), use)),
              (weights.edges, mean(edge_weights(image) * error, use)))
-    loss = sum((weight * term for weight, term in terms), torch.zeros_like(error[0, 0, 0, 0]))
-    return (loss / sum(astuple(weights))
-            + CONFIDENCE_WEIGHT * confidence_loss(output, target, use))
+    loss = torch.zeros_like(error[0, 0, 0, 0])
+    if total := weights.l1 + weights.structure + weights.edges:
+        loss = loss + sum(weight * term for weight, term in terms) / total
+    if weights.shape:
+        loss = loss + weights.shape * log_loss(output, truth, use, SHAPE)
+    return loss + CONFIDENCE_WEIGHT * confidence_loss(output, target, use)
 
 
 def coarse_to_fine_loss(output: DepthOutput, target: Tensor, *, valid: Tensor, max_depth: float,
@@ -70,12 +79,18 @@ def coarse_to_fine_loss(output: DepthOutput, target: Tensor, *, valid: Tensor, m
     """Scalar loss of the coarse or of the fine network, and of its confidence. target: m."""
     weights = weights or CoarseToFineLossWeights()
     target, use = usable(target, valid, max_depth)
+    return (log_loss(output, target / max_depth, use, weights)
+            + CONFIDENCE_WEIGHT * confidence_loss(output, target, use))
+
+
+def log_loss(output: DepthOutput, truth: Tensor, use: Tensor, weights: CoarseToFineLossWeights) -> Tensor:
+    """Scalar loss on the logarithm of depth. truth: in parts of the largest depth."""
     # the logarithm of a sigmoid in one step, exact where its argument is far below zero
-    difference = F.logsigmoid(output.logit.float()) - torch.log(target / max_depth)
+    difference = F.logsigmoid(output.logit.float()) - torch.log(truth)
     loss = scale_invariant(difference, use, weights.balance)
     if weights.gradients:
         loss = loss + weights.gradients * gradient_matching(difference, use)
-    return loss + CONFIDENCE_WEIGHT * confidence_loss(output, target, use)
+    return loss
 
 
 def usable(target: Tensor, valid: Tensor, max_depth: float) -> tuple[Tensor, Tensor]:

@@ -125,7 +125,7 @@ def test_a_size_that_is_no_multiple_is_refused(network):
 
 @pytest.mark.parametrize('options, message', [
     ({'down_channels': (16, 32)}, 'down_channels must be 4 numbers'),
-    ({'up_channels': (16, 8, -8)}, 'up_channels must be positive'),
+    ({'up_channels': (16, -8)}, 'up_channels must be positive'),
     ({'fine_dilations': ()}, 'fine_dilations must hold a number for each convolution, got none'),
     ({'max_depth': 0.0}, 'max_depth must be positive and finite, got 0.0')])
 def test_config_names_the_field_and_the_value(options, message):
