@@ -128,7 +128,8 @@ def cupboards(build: Builder, at: Vector, turn: Vector, wide: float) -> None:
         notices(build, at, turn, wide, (high + 0.1, high + 0.9))
     each, fronts = build.uniform(0.35, 0.8), []
     for x in np.arange(-wide / 2 + each / 2, wide / 2 - each / 2, each):  # their doors, all of one kind
-        fronts.append(shapes.box((each - 0.02, 0.03, high - 0.15)).moved(np.eye(3), (x, deep - 0.02, 0)))
+        front = shapes.box((each - 0.02, 0.03, high - 0.15))
+        fronts.append(front.moved(np.eye(3), np.array([x, deep - 0.02, 0])))
     if fronts:
         build.put(shapes.joined(fronts), at + up(0.05 + high / 2), turn)
     for _ in range(int(wide * build.log(1, 10))):
