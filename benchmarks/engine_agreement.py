@@ -5,18 +5,16 @@ Differences of disparity [px] over all pixels of a data set's pairs, of both shi
 and the 99.9th percentile, at every stage; and how much they move end-point error and bad-2 of stage 4.
 """
 
-import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.real_pairs import asked
 from benchmarks.timing import machine
-from depth_models.data.stereo_datasets import open_stereo_dataset
 from depth_models.estimators.stereo import StereoMatcher, load_network
 from depth_models.evaluation import metrics
-from depth_models.evaluation.stereo import SEARCHED, WEIGHTS, range_of
+from depth_models.evaluation.stereo import WEIGHTS
 from depth_models.networks.stereo_networks import STAGES
 
 REFERENCE = ('torch', 'fp32')
@@ -24,13 +22,7 @@ OTHERS = (('openvino', 'fp32'), ('onnxruntime', 'fp32'), ('openvino', 'bf16'), (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split(':')[0].strip())
-    parser.add_argument('--data', type=Path, required=True, help='folder of a data set')
-    parser.add_argument('--json', type=Path, help='file for the figures')
-    options = parser.parse_args()
-    dataset = open_stereo_dataset(options.data)
-    print(f'{machine()}, {len(dataset)} pairs')
-    searched = max(SEARCHED, *(range_of(sample) for sample in dataset))
+    dataset, searched, file = asked(__doc__)
     figures: dict[str, dict[str, list[float]]] = {}
     for weights in WEIGHTS:
         network = load_network(weights)
@@ -60,8 +52,8 @@ def main() -> None:
             print(f'{title:32} mean ' + ' '.join(f'{v:.5f}' for v in far[:STAGES]) + '  99.9 % '
                   + ' '.join(f'{v:.4f}' for v in far[STAGES:])
                   + f'  EPE {epe:+.4f} px, bad-2 {bad2:+.3f} %', flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({'machine': machine(), 'px': figures}, indent=1) + '\n')
+    if file:
+        file.write_text(json.dumps({'machine': machine(), 'px': figures}, indent=1) + '\n')
 
 
 if __name__ == '__main__':

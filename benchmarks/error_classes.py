@@ -6,22 +6,20 @@ of both networks and of OpenCV's SGBM with its holes filled, mean over the pairs
 pixels. A pixel may belong to several classes.
 """
 
-import argparse
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmarks.real_pairs import asked
 from benchmarks.timing import machine
 from depth_models.data.samples import StereoSample
-from depth_models.data.stereo_datasets import open_stereo_dataset
 from depth_models.estimators.stereo import StereoMatcher
 from depth_models.evaluation import classical, metrics
-from depth_models.evaluation.stereo import SEARCHED, WEIGHTS, range_of
+from depth_models.evaluation.stereo import WEIGHTS, range_of
 from depth_models.frames import Map
 
 Mask = NDArray[np.bool_]
@@ -33,13 +31,7 @@ NOWHERE = 1e6  # px: no disparity is like this
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split(':')[0].strip())
-    parser.add_argument('--data', type=Path, required=True, help='folder of a data set')
-    parser.add_argument('--json', type=Path, help='file for the figures')
-    options = parser.parse_args()
-    dataset = open_stereo_dataset(options.data)
-    print(f'{machine()}, {len(dataset)} pairs')
-    searched = max(SEARCHED, *(range_of(sample) for sample in dataset))
+    dataset, searched, file = asked(__doc__)
     matchers = {name: StereoMatcher.from_pretrained(name, max_disparity=searched) for name in WEIGHTS}
     methods = (*matchers, 'sgbm')
     found: dict[str, list[list[float]]] = {name: [] for name in CLASSES}
@@ -61,8 +53,8 @@ def main() -> None:
                for name, rows in found.items() if rows}
     for name, row in figures.items():
         print(f'{name:32}' + '  '.join(f'{key} {value:5.1f}' for key, value in row.items()))
-    if options.json:
-        options.json.write_text(json.dumps({'machine': machine(), 'bad2': figures}, indent=1) + '\n')
+    if file:
+        file.write_text(json.dumps({'machine': machine(), 'bad2': figures}, indent=1) + '\n')
 
 
 def _contrast(sample: StereoSample) -> Map:

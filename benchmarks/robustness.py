@@ -6,21 +6,19 @@ rows that no longer match, another exposure, noise, blur, darkness. bad-2 [%] ov
 mean over pairs, of the last stage of both networks and of OpenCV's SGBM with its holes filled.
 """
 
-import argparse
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.real_pairs import asked
 from benchmarks.timing import machine
 from depth_models.data.samples import StereoSample
-from depth_models.data.stereo_datasets import open_stereo_dataset
 from depth_models.estimators.stereo import StereoMatcher
 from depth_models.evaluation import classical, metrics
-from depth_models.evaluation.stereo import SEARCHED, WEIGHTS, range_of
+from depth_models.evaluation.stereo import WEIGHTS, range_of
 from depth_models.frames import Image, Map
 
 Pair = tuple[Image, Image]
@@ -28,13 +26,7 @@ SEED = 11  # of the noise
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split(':')[0].strip())
-    parser.add_argument('--data', type=Path, required=True, help='folder of a data set')
-    parser.add_argument('--json', type=Path, help='file for the figures')
-    options = parser.parse_args()
-    dataset = open_stereo_dataset(options.data)
-    print(f'{machine()}, {len(dataset)} pairs')
-    searched = max(SEARCHED, *(range_of(sample) for sample in dataset))
+    dataset, searched, file = asked(__doc__)
     matchers = {name: StereoMatcher.from_pretrained(name, max_disparity=searched) for name in WEIGHTS}
     figures: dict[str, dict[str, float]] = {}
     for name, worsen in CHANGES.items():
@@ -47,8 +39,8 @@ def main() -> None:
             found['sgbm'].append(_bad2(filled, sample))
         figures[name] = {method: float(np.nanmean(values)) for method, values in found.items()}
         print(f'{name:36}' + '  '.join(f'{m} {v:5.1f}' for m, v in figures[name].items()), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({'machine': machine(), 'bad2': figures}, indent=1) + '\n')
+    if file:
+        file.write_text(json.dumps({'machine': machine(), 'bad2': figures}, indent=1) + '\n')
 
 
 def _bad2(disparity: Map, sample: StereoSample) -> float:

@@ -43,8 +43,8 @@ class StereoParams(NetworkParams, OutputParams):
         0, 'Start of the searched range [px]; negative for cameras that converge.',
         low=-512, high=512)
     max_disparity: int = param(
-        192, 'End of the searched range [px]; the range is rounded up to a multiple of 16 px, of 32 px '
-        'with anynet_wide.',
+        192, 'End of the searched range [px]; the range is rounded up to a multiple of 32 px, of 16 px '
+        'with anynet.',
         low=-496, high=2048)
     use_color: bool = param(
         True, 'Match and colour points with the colours of the images; false: with their grey.',

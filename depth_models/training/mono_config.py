@@ -5,9 +5,9 @@ from typing import Literal
 
 from depth_models.data.scene_shares import SceneShares
 from depth_models.training.config import BatchConfig, OptimizerConfig, SourceConfig, TrainerConfig
-from depth_models.training.mono_losses import UNetLossWeights
+from depth_models.training.mono_losses import CoarseToFineLossWeights, UNetLossWeights
 
-MOSTLY_ROOMS = SceneShares(room=1, outdoors=1, table=1, floating=0, inside=4)
+MOSTLY_ROOMS = SceneShares(room=0.3, outdoors=0.3, table=0, floating=0, inside=7)
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,13 @@ class UNetOptimizerConfig(MonoOptimizerConfig):
     """The same, of a loss in three terms."""
 
     loss: UNetLossWeights = field(default_factory=UNetLossWeights)
+
+
+@dataclass(frozen=True)
+class CoarseToFineOptimizerConfig(MonoOptimizerConfig):
+    """The same, of a loss on the logarithm of depth."""
+
+    loss: CoarseToFineLossWeights = field(default_factory=CoarseToFineLossWeights)
 
 
 @dataclass(frozen=True)

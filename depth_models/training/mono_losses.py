@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from depth_models.networks.mono_parts import DepthOutput
 
 CONFIDENCE_WEIGHT = 0.2
-BALANCE = 0.5  # lambda of the scale-invariant loss: halfway to not counting scale at all
+SCALES = 4  # of gradient matching: px from one to the next are 1, 2, 4, 8
 SSIM_SIGMA, SSIM_RADIUS = 1.5, 5  # px: 11 x 11 windows
 SSIM_C1, SSIM_C2 = 0.01 ** 2, 0.03 ** 2  # of values in 0..1
 CLOSE = 1.25  # ratio of the field's delta 1
@@ -25,11 +25,31 @@ class UNetLossWeights:
     l1: float = 2.0
     structure: float = 1.0
     edges: float = 5.0
+    # of our own, and not in the text: what the coarse-to-fine networks learn by, which tells the shape of
+    # what is near as well as of what is far, and much faster
+    shape: float = 0.0
 
     def __post_init__(self) -> None:
         if min(astuple(self)) < 0 or not sum(astuple(self)) > 0:
-            raise ValueError(f'l1, structure and edges must be 0 or more, and one of them above, got {self}')
+            raise ValueError('l1, structure, edges and shape must be 0 or more, and one of them above, '
+                             f'got {self}')
 
+
+@dataclass(frozen=True)
+class CoarseToFineLossWeights:
+    """Of the logarithm of depth. As Eigen et al. 2014 have it: balance 0.5 and no gradients."""
+
+    balance: float = 0.5  # lambda: 0 counts the scale of depth in full, 1 not at all
+    gradients: float = 0.0  # of gradient matching
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.balance <= 1:
+            raise ValueError(f'balance must lie in 0 to 1, got {self.balance}')
+        if not self.gradients >= 0:
+            raise ValueError(f'gradients must be 0 or more, got {self.gradients}')
+
+
+SHAPE = CoarseToFineLossWeights(balance=0.85, gradients=0.5)  # in the loss of the mono U-Net
 
 def unet_loss(output: DepthOutput, target: Tensor, *, image: Tensor, valid: Tensor, max_depth: float,
               weights: UNetLossWeights | None = None) -> Tensor:
@@ -46,19 +66,31 @@ def unet_loss(output: DepthOutput, target: Tensor, *, image: Tensor, valid: Tens
     terms = ((weights.l1, mean(error, use)),
              (weights.structure, mean(1 - ssim(depth, truth, use), use)),
              (weights.edges, mean(edge_weights(image) * error, use)))
-    loss = sum((weight * term for weight, term in terms), torch.zeros_like(error[0, 0, 0, 0]))
-    return (loss / sum(astuple(weights))
-            + CONFIDENCE_WEIGHT * confidence_loss(output, target, use))
+    loss = torch.zeros_like(error[0, 0, 0, 0])
+    if total := weights.l1 + weights.structure + weights.edges:
+        loss = loss + sum(weight * term for weight, term in terms) / total
+    if weights.shape:
+        loss = loss + weights.shape * log_loss(output, truth, use, SHAPE)
+    return loss + CONFIDENCE_WEIGHT * confidence_loss(output, target, use)
 
 
-def coarse_to_fine_loss(output: DepthOutput, target: Tensor, *, valid: Tensor,
-                        max_depth: float) -> Tensor:
+def coarse_to_fine_loss(output: DepthOutput, target: Tensor, *, valid: Tensor, max_depth: float,
+                        weights: CoarseToFineLossWeights | None = None) -> Tensor:
     """Scalar loss of the coarse or of the fine network, and of its confidence. target: m."""
+    weights = weights or CoarseToFineLossWeights()
     target, use = usable(target, valid, max_depth)
-    # the logarithm of a sigmoid in one step, exact where its argument is far below zero
-    difference = F.logsigmoid(output.logit.float()) - torch.log(target / max_depth)
-    return (scale_invariant(difference, use)
+    return (log_loss(output, target / max_depth, use, weights)
             + CONFIDENCE_WEIGHT * confidence_loss(output, target, use))
+
+
+def log_loss(output: DepthOutput, truth: Tensor, use: Tensor, weights: CoarseToFineLossWeights) -> Tensor:
+    """Scalar loss on the logarithm of depth. truth: in parts of the largest depth."""
+    # the logarithm of a sigmoid in one step, exact where its argument is far below zero
+    difference = F.logsigmoid(output.logit.float()) - torch.log(truth)
+    loss = scale_invariant(difference, use, weights.balance)
+    if weights.gradients:
+        loss = loss + weights.gradients * gradient_matching(difference, use)
+    return loss
 
 
 def usable(target: Tensor, valid: Tensor, max_depth: float) -> tuple[Tensor, Tensor]:
@@ -73,7 +105,7 @@ def mean(values: Tensor, use: Tensor) -> Tensor:
     return (values * use).sum() / use.sum().clamp(1)
 
 
-def scale_invariant(difference: Tensor, use: Tensor, balance: float = BALANCE) -> Tensor:
+def scale_invariant(difference: Tensor, use: Tensor, balance: float = 0.5) -> Tensor:
     """
     Eigen et al., arXiv 1406.2283, equation 4: per image, the mean square of d less `balance` times the
     square of its mean, where d is the difference of logarithms of depth; then the mean over images.
@@ -85,6 +117,20 @@ def scale_invariant(difference: Tensor, use: Tensor, balance: float = BALANCE) -
     square = difference.square().sum((1, 2, 3)) / number.clamp(1)
     offset = difference.sum((1, 2, 3)) / number.clamp(1)
     return (square - balance * offset.square()).sum() / (number > 0).sum().clamp(1)
+
+
+def gradient_matching(difference: Tensor, use: Tensor) -> Tensor:
+    """
+    Li and Snavely, "MegaDepth", CVPR 2018, arXiv 1804.00607, section 4: how much the difference of
+    logarithms of depth changes from a pixel to the next, at several scales; their sum.
+    """
+    total = torch.zeros_like(difference[0, 0, 0, 0])
+    for scale in range(SCALES):
+        step = 2 ** scale
+        d, known = difference[..., ::step, ::step], use[..., ::step, ::step]
+        total = (total + mean(torch.abs(d[..., 1:] - d[..., :-1]), known[..., 1:] & known[..., :-1])
+                 + mean(torch.abs(d[..., 1:, :] - d[..., :-1, :]), known[..., 1:, :] & known[..., :-1, :]))
+    return total
 
 
 def edge_weights(image: Tensor) -> Tensor:

@@ -21,9 +21,9 @@ from depth_models.training import mono_checks
 from depth_models.training.config import TrainerConfig, TrainingConfig
 from depth_models.training.mono_batches import MonoBatch, Views
 from depth_models.training.mono_config import (
+    CoarseToFineOptimizerConfig,
     CoarseToFineTrainerConfig,
     MonoDataConfig,
-    MonoOptimizerConfig,
     UNetOptimizerConfig,
 )
 from depth_models.training.mono_losses import coarse_to_fine_loss, is_close, mean, unet_loss, usable
@@ -120,7 +120,7 @@ class CoarseToFineTask(MonoTask):
 
     name = 'coarse_to_fine'
     kinds: ClassVar = {'coarse_to_fine': KINDS['coarse_to_fine']}
-    sections = Sections(MonoDataConfig, MonoOptimizerConfig, CoarseToFineTrainerConfig)
+    sections = Sections(MonoDataConfig, CoarseToFineOptimizerConfig, CoarseToFineTrainerConfig)
     stages = 2
 
     def check_config(self, config: TrainingConfig) -> None:
@@ -147,7 +147,8 @@ class CoarseToFineTask(MonoTask):
             with torch.no_grad():
                 coarse = network.coarse(batch.image)
             output = network.fine(batch.image, coarse)
-        loss = coarse_to_fine_loss(output, batch.depth, valid=batch.valid, max_depth=largest)
+        weights = config.optimizer.loss  # type: ignore[attr-defined]  # CoarseToFineOptimizerConfig
+        loss = coarse_to_fine_loss(output, batch.depth, valid=batch.valid, max_depth=largest, weights=weights)
         return Loss(loss, {f'log_error_{stage}': log_error(output, batch, largest)} if parts else {})
 
 

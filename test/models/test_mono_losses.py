@@ -10,10 +10,12 @@ from scipy.ndimage import gaussian_filter
 from depth_models.networks.mono_parts import DepthOutput
 from depth_models.training.mono_losses import (
     CONFIDENCE_WEIGHT,
+    CoarseToFineLossWeights,
     UNetLossWeights,
     coarse_to_fine_loss,
     confidence_loss,
     edge_weights,
+    gradient_matching,
     is_close,
     scale_invariant,
     ssim,
@@ -63,6 +65,31 @@ def test_coarse_to_fine_loss_by_hand():
     mean_square, offset = 2.5 * math.log(2) ** 2, 1.5 * math.log(2)
     expected = mean_square - 0.5 * offset ** 2 + CONFIDENCE_WEIGHT * math.log(2)  # of a confidence of 1/2
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_gradient_matching_by_hand():
+    """Differences 0, 1, 1 in a row: one step of 1 in two pairs; then every other, every fourth pixel."""
+    row = maps([0.0, 1.0, 1.0, 1.0, 5.0])
+    known = maps([1.0, 1.0, 1.0, 1.0, 0.0]).bool()
+    # px apart 1: steps 1, 0, 0 of known pairs; 2: from 0 to 1; 4 and 8: no pair is left
+    assert gradient_matching(row, known).item() == pytest.approx(1 / 3 + 1)
+    column = row.transpose(2, 3)
+    assert gradient_matching(column, known.transpose(2, 3)).item() == pytest.approx(1 / 3 + 1)
+    assert gradient_matching(row + 7, known) == gradient_matching(row, known)  # scale does not count
+
+
+def test_the_weights_of_the_loss_on_logarithms():
+    output = says(maps([0.2, 0.4, 0.9]), 0.0)
+    target = maps([1.0, 1.0, math.nan])
+    options = {'valid': target.isfinite(), 'max_depth': 10.0}
+    plain, other = (coarse_to_fine_loss(output, target, weights=weights, **options).item() for weights in (
+        CoarseToFineLossWeights(), CoarseToFineLossWeights(balance=1.0, gradients=3.0)))
+    offset, step = 1.5 * math.log(2), math.log(2)
+    assert other == pytest.approx(plain - 0.5 * offset ** 2 + 3.0 * step, rel=1e-5)
+    image = torch.zeros(1, 1, 3, 3)
+    paper, ours = (unet_loss(output, target, image=image, weights=weights, **options).item() for weights in (
+        UNetLossWeights(0, 0, 0, 1), UNetLossWeights(2, 0, 0, 1)))
+    assert ours - paper == pytest.approx((0.1 + 0.3) / 2, rel=1e-4)
 
 
 def test_edges_of_the_image_weigh_by_equation_6():
@@ -185,3 +212,7 @@ def test_weights_that_are_no_weights_are_refused():
         UNetLossWeights(l1=-1.0)
     with pytest.raises(ValueError, match='one of them above'):
         UNetLossWeights(0, 0, 0)
+    with pytest.raises(ValueError, match='balance must lie in 0 to 1'):
+        CoarseToFineLossWeights(balance=1.5)
+    with pytest.raises(ValueError, match='gradients must be 0 or more'):
+        CoarseToFineLossWeights(gradients=-1.0)

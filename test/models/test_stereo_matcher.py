@@ -147,7 +147,7 @@ def test_the_scale_is_as_large_as_the_deadline_allows():
     assert matcher.make_ready(size, SCALES)
     for (height, width), cost in zip([(64, 128), (32, 64), (16, 32)],
                                      [0.040, 0.010, 0.003]):
-        matcher.costs.add(1, (height, width), cost, now=0.0)
+        matcher.costs.add(('anynet', 1), (height, width), cost, now=0.0)
     assert [matcher.scale_for(size, seconds) for seconds in (0.050, 0.020, 0.005, 0.001)] == [
         1.0, 0.5, 0.25, 0.25]
 
@@ -156,8 +156,8 @@ def test_a_larger_scale_is_taken_back_only_with_room():
     matcher = untrained(clock=Clock(step=0.0))
     left, right = pair(8, height=64, width=128)
     matcher.make_ready((64, 128), SCALES)
-    matcher.costs.add(1, (64, 128), 0.040, now=0.0)
-    matcher.costs.add(1, (32, 64), 0.010, now=0.0)
+    matcher.costs.add(('anynet', 1), (64, 128), 0.040, now=0.0)
+    matcher.costs.add(('anynet', 1), (32, 64), 0.010, now=0.0)
     matcher.compute(left, right, stage=1, scale=0.5)
     assert matcher.scale_for((64, 128), 0.042) == 0.5
     assert matcher.scale_for((64, 128), 0.050) == 1.0

@@ -11,8 +11,9 @@ pytest.importorskip('trimesh')
 
 from depth_models.data.scene_shares import SceneShares
 from depth_models.data.world import render_view, render_world, shapes, views
-from depth_models.data.world.materials import draw_materials, reflectance
+from depth_models.data.world.materials import draw_furnishings, draw_materials, reflectance
 from depth_models.data.world.scenes import Scene, draw_scene
+from depth_models.data.world.things import Builder, cupboards, notices
 from depth_models.frames import Camera
 
 CAMERA = Camera(80, 60, 70.0, 70.0, 39.5, 29.5)
@@ -160,6 +161,42 @@ def test_a_room_seen_from_inside_is_furnished_and_near():
     assert depths.max() < 15  # walls all around
     assert depths.std(axis=(1, 2)).min() > 0.005  # no view of one plane straight ahead
     assert np.median(depths.max(axis=(1, 2)) / depths.min(axis=(1, 2))) > 2
+
+
+def test_people_choose_calmer_colours_than_chance_does():
+    sizes = np.full(40, 0.5)
+    chosen, chance = ([draw(np.random.default_rng(seed)) for seed in range(20)] for draw in (
+        lambda rng: draw_furnishings(rng, sizes, 6), lambda rng: draw_materials(rng, sizes)))
+
+    def colourful(materials):
+        return float(np.mean([np.ptp((one.dark + one.bright) / 2, axis=1).mean() for one in materials]))
+
+    def contrast(materials):
+        return float(np.mean([np.abs(one.bright - one.dark).mean() for one in materials]))
+
+    assert colourful(chosen) < 0.8 * colourful(chance) and contrast(chosen) < 0.8 * contrast(chance)
+    for one in chosen:
+        assert one.dark.min() > 0 and one.bright.max() <= 1
+        # ceilings: bright and plain
+        assert one.dark[1].min() > 0.4 and (one.bright - one.dark)[1].max() < 0.1
+        walls = ((one.dark + one.bright) / 2)[2:6]
+        # all alike, but for one of them at most
+        assert max(np.isclose(walls, wall, atol=0.02).all(1).sum() for wall in walls) >= 3
+
+
+def test_cupboards_stand_before_their_wall_and_notices_hang_on_it():
+    turn = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])  # the wall along -y, the room towards x
+    for seed in range(10):
+        build = Builder(np.random.default_rng(seed))
+        cupboards(build, np.zeros(3), turn, 2.0)
+        worktop = build.meshes[1].corners.reshape(-1, 3)
+        assert 0.7 < worktop[:, 2].max() < 1.0 and 0.45 <= worktop[:, 0].max() <= 0.65
+        assert np.ptp(worktop[:, 1]) == pytest.approx(2.0) and abs(worktop[:, 0].min()) < 1e-6
+        hung = Builder(np.random.default_rng(seed))
+        notices(hung, np.zeros(3), turn, 2.0, (1.0, 2.0))
+        corners = np.concatenate([mesh.corners.reshape(-1, 3) for mesh in hung.meshes])
+        assert corners[:, 0].min() > -1e-6 and corners[:, 0].max() <= 0.1 + 1e-6
+        assert corners[:, 2].min() > 0.7 and corners[:, 2].max() < 2.3
 
 
 def test_shares_choose_the_scenes_and_the_even_ones_are_the_default():

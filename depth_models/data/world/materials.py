@@ -1,6 +1,6 @@
 """How surfaces look: a tile of the texture atlas laid over them from three sides, two colours, gloss."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -54,6 +54,37 @@ def draw_materials(rng: np.random.Generator, sizes: NDArray[Any]) -> Materials:
         bright=np.clip(mean + swing + colour + other, 0.02, 1.0).astype(np.float32),
         gloss=gloss.astype(np.float32),
         sharpness=np.exp(rng.uniform(np.log(8), np.log(250), n)).astype(np.float32))
+
+
+def draw_furnishings(rng: np.random.Generator, sizes: NDArray[Any], surfaces: int) -> Materials:
+    """
+    Materials of a room and its furniture as people choose them: most of one colour, few bright ones.
+
+    sizes: [m] of a floor, a ceiling, the walls (together `surfaces`), then of any number of things. Where
+    everything looks like anything, as by `draw_materials`, a network has to learn perspective alone.
+    """
+    drawn = draw_materials(rng, sizes)
+    n = len(sizes)
+    floor, ceiling, walls = np.s_[:1], np.s_[1:2], np.s_[2:surfaces]
+    mean = rng.choice([0.06, 0.2, 0.4, 0.75], n) * np.exp(rng.normal(0, 0.3, n))
+    tint = rng.normal(0, 0.02, (n, 3))
+    saturated = rng.random(n) < 0.2
+    tint[saturated] += rng.normal(0, 0.15, (int(saturated.sum()), 3))
+    wooden = rng.random(n) < 0.35
+    tint[wooden] += mean[wooden, None] * (0.35, 0.0, -0.35)
+    contrast = np.where(rng.random(n) < 0.65, rng.uniform(0, 0.12, n), rng.uniform(0.1, 0.9, n))
+    mean[floor] = rng.uniform(0.08, 0.5)
+    contrast[floor] = rng.choice([0.05, 0.2, 0.5]) * rng.uniform(0.3, 1.2)
+    mean[ceiling], tint[ceiling], contrast[ceiling] = rng.uniform(0.6, 0.9), 0.01, 0.03
+    mean[walls], contrast[walls] = rng.uniform(0.3, 0.85), 0.06
+    tint[walls] = rng.normal(0, rng.choice([0.01, 0.04]), 3)
+    if rng.random() < 0.4:  # one wall is of another kind: painted, papered, of brick
+        other = int(rng.integers(2, surfaces))
+        mean[other], contrast[other] = rng.uniform(0.1, 0.8), rng.uniform(0, 0.7)
+        tint[other] = rng.normal(0, 0.08, 3)
+    swing = contrast * np.minimum(mean, 1 - mean)
+    return replace(drawn, dark=np.clip((mean - swing)[:, None] + tint, 0.01, 1.0).astype(np.float32),
+                   bright=np.clip((mean + swing)[:, None] + tint, 0.02, 1.0).astype(np.float32))
 
 
 def reflectance(materials: Materials, which: NDArray[np.int64], points: NDArray[Any],

@@ -9,17 +9,20 @@ from numpy.typing import NDArray
 
 from depth_models.data.scene_shares import EVEN, SceneShares
 from depth_models.data.world import shapes
-from depth_models.data.world.materials import Materials, draw_materials
+from depth_models.data.world.materials import Materials, draw_furnishings, draw_materials
 from depth_models.data.world.shapes import Mesh
 from depth_models.data.world.things import (
     Builder,
     bush,
     car,
     chair,
+    cupboards,
     desk,
+    dining,
     fence,
     lamp,
     leaning,
+    notices,
     person,
     pile,
     plant,
@@ -31,6 +34,9 @@ from depth_models.data.world.things import (
 )
 
 Vector = NDArray[Any]
+
+FURNISHED = 0.6  # of rooms from anywhere in them: as people choose colours; the others as by chance
+SURFACES_OF_ROOM = 6  # floor, ceiling and walls, which are put first
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ def draw_scene(rng: np.random.Generator, shares: SceneShares = EVEN) -> Scene:
     kinds: tuple[Callable[[Builder], tuple[Vector, Vector, bool]], ...] = (
         _room, _outdoors, _table, _floating, _inside)  # in the order of the shares
     chances = np.array(astuple(shares))
-    eye, target, indoors = kinds[rng.choice(len(kinds), p=chances / chances.sum())](build)
+    kind = kinds[rng.choice(len(kinds), p=chances / chances.sum())]
+    eye, target, indoors = kind(build)
     count = int(rng.integers(1, 4))
     if indoors:
         spread = np.maximum(np.abs(target - eye), 1.0)
@@ -71,7 +78,9 @@ def draw_scene(rng: np.random.Generator, shares: SceneShares = EVEN) -> Scene:
     return Scene(
         mesh=shapes.joined(build.meshes),
         material=np.repeat(np.arange(len(build.meshes)), [len(m.corners) for m in build.meshes]),
-        materials=draw_materials(rng, np.array(build.sizes)),
+        materials=(draw_furnishings(rng, np.array(build.sizes), SURFACES_OF_ROOM)
+                   if kind is _inside and rng.random() < FURNISHED
+                   else draw_materials(rng, np.array(build.sizes))),
         lights=lights.astype(np.float32), strengths=strengths.astype(np.float32),
         ambient=ambient.astype(np.float32), sky=sky.astype(np.float32),
         eye=np.asarray(eye, np.float32), target=np.asarray(target, np.float32),
@@ -101,13 +110,15 @@ def _room(build: Builder) -> tuple[Vector, Vector, bool]:
 def _inside(build: Builder) -> tuple[Vector, Vector, bool]:
     """A furnished room from anywhere in it: often with furniture close by, often looking down."""
     rng = build.rng
-    wide, deep, high = build.uniform(2.5, 7), build.uniform(2.5, 8), build.uniform(2.3, 3.2)
+    wide, deep, high = build.uniform(2.2, 5.5), build.uniform(2.2, 6), build.uniform(2.3, 3.0)
     _walls(build, wide, deep, high)
     size = np.array([wide, deep])
-    eye = np.append(rng.uniform(-0.42, 0.42, 2) * size, build.uniform(0.3, 1.8))
+    # held or on a robot
+    high_up = build.uniform(1.0, 1.8) if rng.random() < 0.7 else build.uniform(0.3, 1.0)
+    eye = np.append(rng.uniform(-0.42, 0.42, 2) * size, high_up)
     # rather across the room than at the wall behind
     heading = np.arctan2(-eye[1], -eye[0]) + rng.normal(0, 0.6)
-    pitch = np.radians(build.uniform(-35, 8)) if eye[2] > 0.8 else np.radians(build.uniform(-8, 8))
+    pitch = np.radians(build.uniform(-40, 5)) if eye[2] > 0.8 else np.radians(build.uniform(-8, 8))
     target = eye + np.array([np.cos(heading), np.sin(heading), np.tan(pitch)])
     for _ in range(int(rng.integers(4, 14))):  # pictures, windows, doors, switches on the walls
         along = int(rng.integers(0, 2))  # the axis that the wall runs along
@@ -124,18 +135,20 @@ def _inside(build: Builder) -> tuple[Vector, Vector, bool]:
             at[axis] = rng.choice([-1, 1]) * (size[axis] / 2 - build.uniform(0.2, 0.5))
         if np.hypot(*(at - eye)[:2]) > 0.9:  # not where the camera is
             furniture[rng.integers(0, len(furniture))](build, at)
-    if rng.random() < 0.5:  # a worktop along a wall, with things on it
-        axis, side = int(rng.integers(0, 2)), rng.choice([-1, 1])
-        sides = np.array([0.6, 0.6, build.uniform(0.75, 1.0)])
-        sides[1 - axis] = 0.8 * size[1 - axis]
-        at = np.array([0, 0, sides[2] / 2])
-        at[axis] = side * (size[axis] / 2 - 0.3)
-        if abs(at[axis] - eye[axis]) > 0.7:
-            build.put(shapes.box(tuple(sides)), at)
-            for _ in range(int(rng.integers(3, 15))):
-                thick = build.log(0.06, 0.4)
-                place = np.append(rng.uniform(-0.4, 0.4, 2) * sides[:2], sides[2] / 2 + 0.35 * thick)
-                thing(build, at + place, thick)
+    if rng.random() < 0.7:  # what somebody who is here stands before
+        ahead = build.uniform(0.5, 1.8) * np.array([np.cos(heading), np.sin(heading), 0])
+        (desk, dining, dining, chair)[rng.integers(0, 4)](build, np.append(eye[:2], 0.0) + ahead)
+    for axis in (0, 1):
+        side = rng.choice([-1, 1])
+        # the wall along x, the room towards y
+        towards = -side * np.eye(3)[axis]
+        turn = np.stack([np.cross(towards, [0, 0, 1.0]), towards, [0, 0, 1.0]], 1)
+        at = np.zeros(3)
+        at[axis] = side * size[axis] / 2
+        if rng.random() < 0.6 and abs(at[axis] - eye[axis]) > 1.0:
+            cupboards(build, at, turn, size[1 - axis] * build.uniform(0.4, 1.0))
+        if rng.random() < 0.5:
+            notices(build, at, turn, size[1 - axis], (0.9, 2.1))
     return eye, target, True
 
 

@@ -80,9 +80,10 @@ def desk(build: Builder, at: Vector) -> None:
         thing(build, at + place + up(high + 0.35 * size), size)
 
 
-def chair(build: Builder, at: Vector) -> None:
-    """A seat on four legs; its back is a board or bars."""
-    turn, seat = turned(build.rng, upright=True), build.uniform(0.4, 0.55)
+def chair(build: Builder, at: Vector, turn: Vector | None = None) -> None:
+    """A seat on four legs; its back, towards y, is a board or bars."""
+    turn = turned(build.rng, upright=True) if turn is None else turn
+    seat = build.uniform(0.4, 0.55)
     build.put(shapes.box((0.45, 0.45, 0.05)), at + up(seat), turn)
     feet = np.array([[x, y, 0] for x in (-0.2, 0.2) for y in (-0.2, 0.2)])
     build.put(shapes.rods(feet, feet + up(seat), 0.018), at, turn, size=0.4)
@@ -92,6 +93,78 @@ def chair(build: Builder, at: Vector) -> None:
         x = np.linspace(-0.2, 0.2, int(build.rng.integers(3, 8)))
         low = np.stack([x, np.full_like(x, 0.2), np.full_like(x, seat)], 1)
         build.put(shapes.rods(low, low + np.array([0, 0.05, 0.5]), 0.012), at, turn, size=0.4)
+
+
+def dining(build: Builder, at: Vector) -> None:
+    """A table with chairs around it and things on it."""
+    turn = turned(build.rng, upright=True)
+    wide, deep, high = build.uniform(0.8, 2.6), build.uniform(0.7, 1.3), build.uniform(0.68, 0.8)
+    build.put(shapes.box((wide, deep, build.uniform(0.02, 0.08))), at + up(high), turn)
+    feet = np.array([[x, y, 0] for x in (-1, 1) for y in (-1, 1)]) * [wide / 2.2, deep / 2.2, 0]
+    build.put(shapes.rods(feet, feet + up(high), build.uniform(0.02, 0.06)), at, turn, size=high)
+    for side in (-1, 1):
+        for x in np.arange(-wide / 2 + 0.3, wide / 2 - 0.2, build.uniform(0.5, 0.9)):
+            if build.rng.random() < 0.7:
+                out = deep / 2 + build.uniform(-0.1, 0.4)
+                chair(build, at + turn @ [x, side * out, 0], turn @ (np.eye(3) * [side, side, 1]))
+    for _ in range(int(build.log(1, 25))):
+        _lay(build, at + turn @ [build.uniform(-0.45, 0.45) * wide, build.uniform(-0.45, 0.45) * deep, high])
+
+
+def cupboards(build: Builder, at: Vector, turn: Vector, wide: float) -> None:
+    """A kitchen's or an office's row: doors and drawers, a worktop with things, boards or cupboards above.
+
+    at: the middle of its back, on the floor. turn: [3,3] with the wall along x, the room towards y.
+    """
+    rng, deep, high = build.rng, build.uniform(0.45, 0.65), build.uniform(0.7, 0.95)
+    build.put(shapes.box((wide, deep - 0.04, high)), at + turn @ [0, deep / 2 - 0.02, 0] + up(high / 2), turn)
+    build.put(shapes.box((wide, deep, 0.04)), at + turn @ [0, deep / 2, 0] + up(high + 0.02), turn)
+    if rng.random() < 0.7:  # what hangs on the wall
+        low, tall = build.uniform(1.3, 1.6), build.uniform(0.3, 0.8)
+        shallow = build.uniform(0.2, 0.35)
+        middle = turn @ [0, shallow / 2, low + tall / 2]
+        build.put(shapes.box((wide, shallow, tall)), at + middle, turn)
+    if rng.random() < 0.7:
+        notices(build, at, turn, wide, (high + 0.1, high + 0.9))
+    each, fronts = build.uniform(0.35, 0.8), []
+    for x in np.arange(-wide / 2 + each / 2, wide / 2 - each / 2, each):  # their doors, all of one kind
+        front = shapes.box((each - 0.02, 0.03, high - 0.15))
+        fronts.append(front.moved(np.eye(3), np.array([x, deep - 0.02, 0])))
+    if fronts:
+        build.put(shapes.joined(fronts), at + up(0.05 + high / 2), turn)
+    for _ in range(int(wide * build.log(1, 10))):
+        place = [build.uniform(-0.48, 0.48) * wide, build.uniform(0.1, 0.9) * deep, high + 0.04]
+        _lay(build, at + turn @ place)
+
+
+def notices(build: Builder, at: Vector, turn: Vector, wide: float, heights: tuple[float, float]) -> None:
+    """What hangs on a wall about eye level: sheets, cards, switches, tools. at, turn: as for cupboards."""
+    rng = build.rng
+    middle, spread = build.uniform(-0.4, 0.4) * wide, build.uniform(0.2, 0.5) * wide
+    longest = build.log(0.1, 0.5)
+    for _ in range(int(build.log(3, 30))):
+        sides = np.array([build.uniform(0.3, 1.0) * longest, rng.choice([0.004, 0.004, 0.03, 0.1]),
+                          build.uniform(0.3, 1.0) * longest])
+        x = np.clip(middle + spread * rng.normal(), -wide / 2, wide / 2)
+        build.put(shapes.box(tuple(sides)), at + turn @ [x, sides[1] / 2, build.uniform(*heights)], turn)
+
+
+def _lay(build: Builder, at: Vector) -> None:
+    """Something as it lies or stands about: a sheet, a book, a box, a cup, a bottle, or any thing."""
+    rng = build.rng
+    turn, kind = turned(rng, upright=True), int(rng.integers(0, 6))
+    if kind == 0:
+        sheet = shapes.box((build.uniform(0.15, 0.3), build.uniform(0.2, 0.42), 0.002))
+        build.put(sheet, at + up(0.001), turn)
+    elif kind <= 2:
+        sides = build.log(0.05, 0.4), build.log(0.05, 0.3), build.log(0.02, 0.4)
+        build.put(shapes.box(sides), at + up(sides[2] / 2), turn)
+    elif kind <= 4:
+        radius, tall = build.log(0.025, 0.1), build.log(0.06, 0.35)
+        build.put(shapes.cylinder(radius, tall, top=radius * build.uniform(0.4, 1.2)), at + up(tall / 2))
+    else:
+        size = build.log(0.06, 0.3)
+        thing(build, at + up(0.35 * size), size)
 
 
 def shelf(build: Builder, at: Vector) -> None:

@@ -106,17 +106,21 @@ def render_view(rng: np.random.Generator, size: tuple[int, int] = (256, 512),
                 shares: SceneShares = EVEN) -> View:
     """A random scene seen by one camera: an image, its metric depth and its camera."""
     world = World(draw_scene(rng, shares))
-    camera, pose = draw_camera(rng, world, size)
+    camera, pose = draw_camera(rng, world, size, fields_of_view=(48, 78))
     colours, depth = see(world, camera, pose)
-    exposed = _exposure(rng, colours)(colours)
+    exposed = _exposure(rng, colours, brightness=(0.4, 0.6), curves=(0.42, 0.6))(colours)
     image, _ = camera_effects.photograph(rng, exposed, exposed)
     return View(image, depth, camera)
 
 
-def draw_camera(rng: np.random.Generator, world: World, size: tuple[int, int]) -> tuple[Camera, Pose]:
-    """A lens, and a pose that suits the scene. What stands right before the lens is cut away."""
+def draw_camera(rng: np.random.Generator, world: World, size: tuple[int, int],
+                fields_of_view: tuple[float, float] = (40, 90)) -> tuple[Camera, Pose]:
+    """A lens, and a pose that suits the scene. What stands right before the lens is cut away.
+
+    fields_of_view: degrees, horizontally, the least and the most.
+    """
     (height, width), scene = size, world.scene
-    focal = width / (2 * np.tan(np.radians(rng.uniform(40, 90)) / 2))  # px
+    focal = width / (2 * np.tan(np.radians(rng.uniform(*fields_of_view)) / 2))  # px
     centre = np.array([(width - 1) / 2, (height - 1) / 2]) + rng.normal(0, 0.02, 2) * (width, height)
     forward = scene.target - scene.eye
     forward = forward / np.linalg.norm(forward) + rng.normal(0, 0.08, 3)
@@ -144,11 +148,13 @@ def _few_depths(world: World, camera: Camera, pose: Pose) -> NDArray[Any]:
     return world.cast(pose, directions_of(camera.resized(64, 32), pose.turn)).depth
 
 
-def _exposure(rng: np.random.Generator, colours: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def _exposure(rng: np.random.Generator, colours: NDArray[Any],
+              brightness: tuple[float, float] = (0.3, 0.65), curves: tuple[float, float] = (0.45, 0.9)
+              ) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """From light to 0..255, as a camera set to this view would: its exposure and its curve."""
-    wanted = rng.uniform(0.3, 0.65)
+    wanted = rng.uniform(*brightness)
     bright = max(float(np.percentile(colours[::4, ::4].mean(2), rng.uniform(50, 80))), 1e-3)
-    curve = rng.uniform(0.45, 0.9)
+    curve = rng.uniform(*curves)
     factor = wanted ** (1 / curve) / bright
 
     def exposed(light: NDArray[Any]) -> NDArray[Any]:
