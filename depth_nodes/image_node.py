@@ -16,17 +16,15 @@ from std_msgs.msg import Header
 from depth_models.estimators.mono import ImageEstimator, MonoEstimator
 from depth_models.frames import MonoEstimate, MonoFrame
 from depth_nodes.answers import DepthAnswer, VirtualPairParams
-from depth_nodes.budgeted import BudgetedFrames, NetworkParams, Plan
+from depth_nodes.budgeted import NetworkParams, Plan
 from depth_nodes.conversions import MONO_TOPICS, MonoMessages, read_mono
+from depth_nodes.frame_node import FrameNode
 from depth_nodes.health import Health, Remarks
 from depth_nodes.inputs import SynchronizedInputs, Topic
-from depth_nodes.lifecycle import ManagedNode
-from depth_nodes.newest import NewestFrame
 from depth_nodes.online_scale import OnlineScale, ScaleParams
 from depth_nodes.outputs import TOPICS, DepthOutputs, OutputParams
-from depth_nodes.parameters import Parameters, param
+from depth_nodes.parameters import param
 from depth_nodes.sparse_depth import SparseDepth
-from depth_nodes.standins import passed_over
 from depth_nodes.transforms import PointsToCamera
 
 
@@ -38,22 +36,19 @@ class ImageParams(NetworkParams, OutputParams, VirtualPairParams, ScaleParams):
         True, 'Give the network and the points the colours of the images; false: their grey.', live=True)
 
 
-class ImageNode(ManagedNode):
+class ImageNode(FrameNode):
 
     def __init__(self, name: str, params_type: type[ImageParams],
                  load: Callable[[Any], ImageEstimator], **kwargs: Any) -> None:
         """load: makes the estimator of the parameters."""
-        super().__init__(name, **kwargs)
-        self.params, self.load = Parameters(self, params_type), load
-        for sentence in passed_over():
-            self.get_logger().warning(sentence)
+        super().__init__(name, params_type, **kwargs)
+        self.load = load
 
     def while_configured(self, keep: ExitStack) -> None:
         params = self.params.now
         self.estimator = self.load(params)
         self.estimator.warm_up(params.scales())
-        self.get_logger().info(
-            'ready: ' + ', '.join(f'{key} {value}' for key, value in self.estimator.describe().items()))
+        self.say_ready(self.estimator.describe())
         self.outputs = keep.enter_context(DepthOutputs(
             self, self.follow_listeners, relative=not self.estimator.metric))
 
@@ -70,18 +65,7 @@ class ImageNode(ManagedNode):
         health = keep.enter_context(Health(self, self.inputs, self.estimator.describe()))
         self.scale = OnlineScale(
             self, params, sparse, metric=self.estimator.metric, ignore=health.ignore)
-        frames = BudgetedFrames(self, self, lambda: self.params.now, self.estimator, self.inputs, health,
-                                used='seen')
-        self.newest = keep.enter_context(NewestFrame(frames.answer, health.reject, health.drop))
-        keep.callback(self.inputs.close)  # closes first: no frame comes any more
-
-    def activated(self) -> None:
-        self.follow_listeners()
-
-    def follow_listeners(self) -> None:
-        """Subscribe while somebody listens: without a listener there is no work and no traffic."""
-        if self.is_active:
-            self.inputs.keep_open(bool(self.outputs.wanted()))
+        self.newest = self.answer_frames(keep, self, self.estimator, health, used='seen')
 
     def receive(self, image: Image, info: CameraInfo, arrival: float) -> None:
         self.newest.put(MonoMessages(image, info, arrival))

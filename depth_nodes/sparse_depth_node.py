@@ -16,15 +16,14 @@ from depth_models.estimators.sparse import GUIDED, PLAIN
 from depth_models.estimators.sparse_by_image import load_sparse
 from depth_models.frames import SparseEstimate, SparseFrame
 from depth_nodes.answers import DepthAnswer, VirtualPairParams
-from depth_nodes.budgeted import BudgetedFrames, NetworkParams, Plan
+from depth_nodes.budgeted import NetworkParams, Plan
+from depth_nodes.frame_node import FrameNode
 from depth_nodes.health import Health, Remarks
 from depth_nodes.inputs import SynchronizedInputs, Topic
-from depth_nodes.lifecycle import ManagedNode, run
-from depth_nodes.newest import NewestFrame
+from depth_nodes.lifecycle import run
 from depth_nodes.outputs import DepthOutputs, OutputParams
-from depth_nodes.parameters import Parameters, param
+from depth_nodes.parameters import param
 from depth_nodes.sparse_depth import GUIDE, IMAGE, INFO, POINTS, SparseMessages, read_sparse
-from depth_nodes.standins import passed_over
 from depth_nodes.transforms import PointsToCamera, TransformParams
 
 STAGES = 2
@@ -49,21 +48,17 @@ class SparseDepthParams(NetworkParams, OutputParams, VirtualPairParams, Transfor
         True, 'Give the network and the points the colours of the images; false: their grey.', live=True)
 
 
-class SparseDepthNode(ManagedNode):
+class SparseDepthNode(FrameNode):
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__('sparse_depth_node', **kwargs)
-        self.params = Parameters(self, SparseDepthParams)
-        for sentence in passed_over():
-            self.get_logger().warning(sentence)
+        super().__init__('sparse_depth_node', SparseDepthParams, **kwargs)
 
     def while_configured(self, keep: ExitStack) -> None:
         params = self.params.now
         self.estimator = load_sparse(params.weights, params.weights_rgb if params.use_image else '',
                                      **params.engine_options())
         self.estimator.warm_up(params.scales())
-        self.get_logger().info(
-            'ready: ' + ', '.join(f'{key} {value}' for key, value in self.estimator.describe().items()))
+        self.say_ready(self.estimator.describe())
         self.outputs = keep.enter_context(DepthOutputs(self, self.follow_listeners))
 
     def while_active(self, keep: ExitStack) -> None:
@@ -72,18 +67,7 @@ class SparseDepthNode(ManagedNode):
         self.transform.listen(keep)
         self.inputs = SynchronizedInputs(self, topics(params), params, self.receive)
         health = keep.enter_context(Health(self, self.inputs, self.estimator.describe()))
-        frames = BudgetedFrames(self, self, lambda: self.params.now, self.estimator, self.inputs, health,
-                                used='seen')
-        self.newest = keep.enter_context(NewestFrame(frames.answer, health.reject, health.drop))
-        keep.callback(self.inputs.close)  # closes first: no frame comes any more
-
-    def activated(self) -> None:
-        self.follow_listeners()
-
-    def follow_listeners(self) -> None:
-        """Subscribe while somebody listens: without a listener there is no work and no traffic."""
-        if self.is_active:
-            self.inputs.keep_open(bool(self.outputs.wanted()))
+        self.newest = self.answer_frames(keep, self, self.estimator, health, used='seen')
 
     def receive(self, sparse: Image | PointCloud2, info: CameraInfo, *rest: Any) -> None:
         """rest: the image, if it is one of the topics (None while it is silent); the arrival."""

@@ -15,15 +15,14 @@ from depth_models.estimators.stereo_by_budget import AUTO, load_matcher
 from depth_models.frames import StereoEstimate, StereoFrame
 from depth_models.networks.stereo_networks import STAGES
 from depth_nodes.answers import StereoAnswer
-from depth_nodes.budgeted import REHEARSAL, BudgetedFrames, NetworkParams, Plan
+from depth_nodes.budgeted import REHEARSAL, NetworkParams, Plan
 from depth_nodes.conversions import StereoMessages, read_stereo
+from depth_nodes.frame_node import FrameNode
 from depth_nodes.health import Health, Remarks
 from depth_nodes.inputs import SynchronizedInputs, Topic
-from depth_nodes.lifecycle import ManagedNode, run
-from depth_nodes.newest import NewestFrame
+from depth_nodes.lifecycle import run
 from depth_nodes.outputs import DepthOutputs, OutputParams
-from depth_nodes.parameters import Parameters, param
-from depth_nodes.standins import passed_over
+from depth_nodes.parameters import param
 
 TOPICS = {'left/image_rect': Topic(Image), 'left/camera_info': Topic(CameraInfo),
           'right/image_rect': Topic(Image), 'right/camera_info': Topic(CameraInfo)}
@@ -51,13 +50,10 @@ class StereoParams(NetworkParams, OutputParams):
         live=True)
 
 
-class StereoNode(ManagedNode):
+class StereoNode(FrameNode):
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__('stereo_node', **kwargs)
-        self.params = Parameters(self, StereoParams)
-        for sentence in passed_over():
-            self.get_logger().warning(sentence)
+        super().__init__('stereo_node', StereoParams, **kwargs)
 
     def while_configured(self, keep: ExitStack) -> None:
         params = self.params.now
@@ -65,26 +61,14 @@ class StereoNode(ManagedNode):
             params.weights, min_disparity=params.min_disparity, max_disparity=params.max_disparity,
             **params.engine_options())
         self.matcher.warm_up(params.scales())
-        self.get_logger().info(
-            'ready: ' + ', '.join(f'{key} {value}' for key, value in self.matcher.describe().items()))
+        self.say_ready(self.matcher.describe())
         self.outputs = keep.enter_context(DepthOutputs(
             self, self.follow_listeners, stages=STAGES if params.publish_intermediate else 0))
 
     def while_active(self, keep: ExitStack) -> None:
         self.inputs = SynchronizedInputs(self, TOPICS, self.params.now, self.receive)
         health = keep.enter_context(Health(self, self.inputs, self.matcher.describe()))
-        frames = BudgetedFrames(self, self, lambda: self.params.now, self.matcher, self.inputs, health,
-                                used='matched')
-        self.newest = keep.enter_context(NewestFrame(frames.answer, health.reject, health.drop))
-        keep.callback(self.inputs.close)  # closes first: no frame comes any more
-
-    def activated(self) -> None:
-        self.follow_listeners()
-
-    def follow_listeners(self) -> None:
-        """Subscribe while somebody listens: without a listener there is no work and no traffic."""
-        if self.is_active:
-            self.inputs.keep_open(bool(self.outputs.wanted()))
+        self.newest = self.answer_frames(keep, self, self.matcher, health, used='matched')
 
     def receive(self, left: Image, left_info: CameraInfo, right: Image, right_info: CameraInfo,
                 arrival: float) -> None:

@@ -15,11 +15,11 @@ Shapes: B batch, C channels, H x W input image (multiples of 32; training: 224 x
 
 Where the two texts leave room (the project gives neither layers nor widths):
 
-- Coarse: the image at a quarter of its size, strided convolutions, and residual blocks (He et al., CVPR
-  2016), which learn in a third of the steps. What it has to learn is small, and so many more views fit
-  into a training. Each cell at 1/32 is told the mean of all of them: every output depends on the whole
-  image, as through the fully connected layers, at any size of image. It ends at 1/8, and is brought to
-  full size from there; outlines finer than that it never sees, and they stay the fine network's.
+- Coarse: the image at a quarter of its size, so that a training sees more views in its time, strided
+  convolutions, and residual blocks (He et al., CVPR 2016) between them. Each cell at 1/32 is told the
+  mean of all of them: every output depends on the whole image, as through the fully connected layers,
+  at any size of image. It ends at 1/8, and is brought to full size from there; outlines finer than that
+  it never sees, and they stay the fine network's.
 - Kernels of stride 2 are 4x4, so that a grid cell is centred on the pixels that it covers.
 - Depth is the sigmoid of a logit. For what is much nearer than `max_depth` that is the logarithm of
   depth which the paper predicts; it bends towards a largest depth instead of going beyond it.

@@ -33,7 +33,7 @@ class MonoDataConfig(BatchConfig):
 
     sources: tuple[SourceConfig, ...] = (SourceConfig('world'),)
     width: int = 320  # px, a multiple of 32
-    # different ones of a generated source. Each takes 0.1 to 0.2 s of a core when it first comes, and then
+    # different ones of a generated source. Each takes 0.03 to 0.1 s of a core when it first comes, and then
     # stays in the memory of every worker: 7 bytes a pixel, 2.3 GB for these at 320 x 256 px
     views: int = 4000
     scenes: SceneShares = MOSTLY_ROOMS  # generated ones

@@ -25,8 +25,8 @@ class UNetLossWeights:
     l1: float = 2.0
     structure: float = 1.0
     edges: float = 5.0
-    # of our own, and not in the text: what the coarse-to-fine networks learn by, which tells the shape of
-    # what is near as well as of what is far, and much faster
+    # of our own, and not in the text: the loss of the coarse-to-fine networks, to which what is near
+    # counts as much as what is far
     shape: float = 0.0
 
     def __post_init__(self) -> None:
@@ -50,6 +50,7 @@ class CoarseToFineLossWeights:
 
 
 SHAPE = CoarseToFineLossWeights(balance=0.85, gradients=0.5)  # in the loss of the mono U-Net
+
 
 def unet_loss(output: DepthOutput, target: Tensor, *, image: Tensor, valid: Tensor, max_depth: float,
               weights: UNetLossWeights | None = None) -> Tensor:
