@@ -20,12 +20,13 @@ The text gives neither widths nor numbers of blocks. Here:
 - The reference has 29.3 million parameters, of the text's 29. The small one works on cells of 4 px.
 - Depth comes in relative to the frame's mean, and what comes out is a correction of the enlarged
   low-resolution depth. So metres stay exact, and need not be carried through the network.
-- Each half of a fusion is kept: normalized relative features are put beside those of the low-resolution depth,
-  and a 1x1 convolution mixes them.
+- Both halves of a fusion are kept: normalized relative features stand beside those of the low-resolution
+  depth, and a 1x1 convolution mixes them.
 - Confidence is a head beside it, with gradients stopped.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -157,7 +158,7 @@ class Encoder(nn.Module):
         self.enter = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(blocks(width, number) for width, number in zip(widths, config.encoder))
         self.down = nn.ModuleList(nn.Conv2d(finer, coarser, 2, stride=2)
-                                  for finer, coarser in zip(widths, widths[1:]))
+                                  for finer, coarser in pairwise(widths))
 
 
 class Decoder(nn.Module):
@@ -167,7 +168,7 @@ class Decoder(nn.Module):
         super().__init__()
         widths = config.widths
         self.up = nn.ModuleList(nn.Conv2d(coarser, 4 * finer, 1, bias=False)
-                                for finer, coarser in zip(widths, widths[1:]))
+                                for finer, coarser in pairwise(widths))
         self.blocks = nn.ModuleList(blocks(width, number) for width, number in zip(widths, config.decoder))
 
     def forward(self, features: Tensor, skips: list[Tensor]) -> Tensor:
