@@ -56,5 +56,6 @@ setup(
                                       'stereo_node = depth_nodes.stereo_node:main',
                                       'mono_node = depth_nodes.mono_node:main',
                                       'coarse_to_fine_node = depth_nodes.coarse_to_fine_node:main',
-                                      'sparse_depth_node = depth_nodes.sparse_depth_node:main']},
+                                      'sparse_depth_node = depth_nodes.sparse_depth_node:main',
+                                      'super_resolution_node = depth_nodes.super_resolution_node:main']},
 )

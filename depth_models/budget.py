@@ -11,6 +11,9 @@ from collections import deque
 from collections.abc import Hashable
 from math import ceil
 
+# height, width [px] of what comes out; then those of what goes in, where that has others
+Size = tuple[int, ...]
+
 MEMORY = 1.5  # s: when load has gone, quality must be back within two
 QUANTILE = 0.98  # of what is remembered: at usual frame rates, the worst of it
 SLOWDOWN_QUANTILE = 0.8
@@ -39,19 +42,19 @@ class StageCosts:
 
     def __init__(self) -> None:
         self._recent = RecentCosts()
-        self._least: dict[tuple[Hashable, tuple[int, int]], float] = {}  # ever: without load
+        self._least: dict[tuple[Hashable, Size], float] = {}  # ever: without load
 
-    def add(self, part: Hashable, size: tuple[int, int], seconds: float, now: float) -> None:
+    def add(self, part: Hashable, size: Size, seconds: float, now: float) -> None:
         key = (part, size)
         self._recent.add(key, seconds, now)
         self._least[key] = min(seconds, self._least.get(key, seconds))
 
-    def predict(self, part: Hashable, size: tuple[int, int], now: float) -> float:
+    def predict(self, part: Hashable, size: Size, now: float) -> float:
         """Seconds that `part` will hardly exceed; 0.0 when nothing at all is known of it."""
         lately = self._recent.high((part, size), now)
         return lately if lately is not None else self._idle_cost(part, size) * self._slowdown(now)
 
-    def _idle_cost(self, part: Hashable, size: tuple[int, int]) -> float:
+    def _idle_cost(self, part: Hashable, size: Size) -> float:
         if (part, size) in self._least:
             return self._least[part, size]
         a_pixel = [seconds / (known[0] * known[1])

@@ -9,9 +9,11 @@ from depth_models.estimators import export_files
 from depth_models.evaluation import mono as evaluate_mono
 from depth_models.evaluation import sparse as evaluate_sparse
 from depth_models.evaluation import stereo as evaluate_stereo
+from depth_models.evaluation import super_resolution as evaluate_super_resolution
 from depth_models.training import mono as train_mono
 from depth_models.training import sparse as train_sparse
 from depth_models.training import stereo as train_stereo
+from depth_models.training import super_resolution as train_super_resolution
 
 Run = Callable[[argparse.Namespace], None]
 
@@ -32,6 +34,11 @@ def main(arguments: list[str] | None = None) -> None:
          'train the coarse network, then the fine one; goes on where it was killed')
     _add(train, 'sparse_depth', train_sparse.add_arguments, train_sparse.run,
          'train dense depth from sparse depth; goes on where it was killed')
+    _add(train, 'depth_gan', train_super_resolution.DEPTH_GAN.add_arguments,
+         train_super_resolution.DEPTH_GAN.run,
+         'train super-resolution of depth alone; goes on where it was killed')
+    _add(train, 'super_resolution', train_super_resolution.add_arguments, train_super_resolution.run,
+         'train super-resolution of depth guided by an image; goes on where it was killed')
     evaluate = _group(commands, 'evaluate', 'measure accuracy against ground truth')
     _add(evaluate, 'stereo', evaluate_stereo.add_arguments, evaluate_stereo.run,
          'judge every stage beside the matchers of OpenCV')
@@ -39,6 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
          'judge depth from one image beside answers that do not look at it')
     _add(evaluate, 'sparse', evaluate_sparse.add_arguments, evaluate_sparse.run,
          'judge dense depth from sparse depth beside interpolation')
+    _add(evaluate, 'super_resolution', evaluate_super_resolution.add_arguments, evaluate_super_resolution.run,
+         'judge enlarged depth beside interpolation and filters')
     options = parser.parse_args(arguments)
     try:
         options.run(options)

@@ -133,11 +133,7 @@ class SparseFrame:
     camera: Camera | None = None
 
     def __post_init__(self) -> None:
-        if self.sparse.dtype != np.float32 or self.sparse.ndim != 2:
-            raise ValueError(f'sparse must be float32 [H,W], got {self.sparse.dtype} '
-                             f'{list(self.sparse.shape)}')
-        if self.sparse.size == 0:
-            raise ValueError(f'sparse is empty: {list(self.sparse.shape)}')
+        _check_map('sparse', self.sparse)
         if self.image is not None:
             _check_image('image', self.image)
             if self.image.shape[:2] != self.sparse.shape:
@@ -163,6 +159,76 @@ class SparseEstimate:
     scale: float = 1.0  # of what the network saw; the maps have the size of the input anyway
     network: str = ''  # the kind of the one that ran
     seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]
+
+
+@dataclass(frozen=True)
+class SuperResolutionFrame:
+    """A depth map of low resolution, and what there is of high resolution; all of one field of view."""
+
+    low_res: Map  # [h,w] m along the optical axis; what is not positive and finite is missing
+    image: Image | None = None  # [H,W] or [H,W,3]
+    relative: Map | None = None  # [H,W] inverse depth but for a scale and a shift: large is near
+    camera: Camera | None = None  # of the depth that is wanted, [H,W]
+
+    def __post_init__(self) -> None:
+        _check_map('low_res', self.low_res)
+        given: dict[str, tuple[int, ...]] = {}  # what has the size of the output
+        if self.image is not None:
+            _check_image('image', self.image)
+            given['image'] = self.image.shape[:2]
+        if self.relative is not None:
+            _check_map('relative', self.relative)
+            given['relative'] = self.relative.shape
+        if self.camera is not None:
+            given['camera'] = self.camera.height, self.camera.width
+        for name, size in given.items():
+            first = next(iter(given))
+            if size != given[first]:
+                raise ValueError(f'{first} is {_words(given[first])} but {name} is {_words(size)}')
+            check_larger(self.low_res.shape, size, name)
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Height and width [px] of the depth that is wanted, then those of `low_res`."""
+        for wanted in (self.image, self.relative):
+            if wanted is not None:
+                return (*wanted.shape[:2], *self.low_res.shape)
+        if self.camera is None:
+            raise ValueError('without an image and a camera nothing tells the size of the depth')
+        return (self.camera.height, self.camera.width, *self.low_res.shape)
+
+
+@dataclass(frozen=True)
+class SuperResolutionEstimate:
+    """Depth of high resolution."""
+
+    depth: Map  # [H,W] m along the optical axis; NaN where `low_res` is, unless holes were to be filled
+    # [H,W] in [0, 1]: probability that depth is within 5 % of the truth; falls with the distance from what
+    # was measured, 0 where there is no depth
+    confidence: Map
+    measured: int  # pixels of `low_res` with a depth
+    method: str  # 'guided', 'depth_only', 'bicubic', 'bilinear'; 'none': nothing was measured
+    stage: int  # 1 interpolation, 2 the network; 0: nothing was measured
+    scale: float = 1.0  # of what the network saw; the maps have the size that was asked for anyway
+    network: str = ''  # the kind of the one that ran
+    seconds: Mapping[str, float] = field(default_factory=dict)  # what each part took, in order [s]
+
+
+def check_larger(low_res: tuple[int, ...], size: tuple[int, ...], name: str) -> None:
+    """ValueError where `size` is smaller than the low-resolution map in height or width."""
+    if size[0] < low_res[0] or size[1] < low_res[1]:
+        raise ValueError(f'{name} is {_words(size)}, smaller than low_res, which is {_words(low_res)}')
+
+
+def _words(size: tuple[int, ...]) -> str:
+    return f'{size[1]}x{size[0]}'
+
+
+def _check_map(name: str, values: Map) -> None:
+    if values.dtype != np.float32 or values.ndim != 2:
+        raise ValueError(f'{name} must be float32 [H,W], got {values.dtype} {list(values.shape)}')
+    if values.size == 0:
+        raise ValueError(f'{name} is empty: {list(values.shape)}')
 
 
 def _check_image(name: str, image: Image) -> None:

@@ -11,6 +11,15 @@ def to_rgb(image: Image) -> Image:
     return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image
 
 
+def resized(image: Image, size: tuple[int, ...]) -> Image:
+    """An image or a map brought to (height, width); it is returned as it is when it has them already."""
+    if image.shape[:2] == size:
+        return image
+    # areas alias nothing when shrinking, and are blocks when enlarging
+    larger = size[0] > image.shape[0] or size[1] > image.shape[1]
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_CUBIC if larger else cv2.INTER_AREA)
+
+
 def shift_columns(image: Image, columns: int) -> Image:
     """The image moved right by `columns` (left where negative); uncovered columns repeat the edge."""
     if columns == 0:

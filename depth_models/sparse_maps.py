@@ -12,7 +12,7 @@ def is_measured(sparse: Map) -> NDArray[np.bool_]:
         return (sparse > 0) & (sparse < np.inf)
 
 
-def as_input(sparse: Map, grid: tuple[int, int]) -> NDArray[np.float32]:
+def as_input(sparse: Map, grid: tuple[int, ...]) -> NDArray[np.float32]:
     """[1,1,*grid], 0 where nothing was measured; grid: at least [H,W], nothing is measured in the rest."""
     height, width = sparse.shape
     if height > grid[0] or width > grid[1]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from sensor_msgs.msg import CameraInfo
 
 from depth_models.frames import (
     Camera,
@@ -18,6 +19,7 @@ from depth_models.frames import (
     StereoCamera,
     StereoEstimate,
     StereoFrame,
+    SuperResolutionFrame,
 )
 from depth_models.geometry import depth_from_disparity, depth_within, disparity_from_depth
 from depth_nodes.outputs import Disparity, OutputParams
@@ -31,6 +33,7 @@ class StereoAnswer:
     frame: StereoFrame
     estimate: StereoEstimate
     params: OutputParams
+    info: CameraInfo | None = None
 
     @property
     def image(self) -> Image:
@@ -77,17 +80,18 @@ class VirtualPairParams(Checked):
 class DepthAnswer:
     """Of a network that gives depth: disparity is what a right camera would see, if there were one."""
 
-    frame: MonoFrame | SparseFrame
+    frame: MonoFrame | SparseFrame | SuperResolutionFrame
     found: Map  # [m], NaN where unknown
     confidence: Map  # NaN where the network does not tell
     stage: int
     virtual_baseline: float  # m
     params: OutputParams
+    info: CameraInfo | None = None  # of the camera, where more is known of it
 
     @cached_property
     def image(self) -> Image:
         if self.frame.image is None:  # points are white
-            return np.full(self.frame.size, 255, np.uint8)
+            return np.full(self.found.shape, 255, np.uint8)
         return self.frame.image
 
     @property

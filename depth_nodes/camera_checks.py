@@ -8,7 +8,10 @@ in row order, where Tx = -fx * baseline [px m] in the right camera and 0 in the 
 import math
 from collections.abc import Sequence
 
+from depth_models.frames import Camera
+
 MIN_BASELINE, MAX_BASELINE = 0.001, 5.0  # m; outside, somebody mixed up units
+MAX_VIEW_MISFIT = 2.0  # px of the image; what it sees beside the depth's edges shifts them by as much
 MAX_MISFIT = 0.5  # px; rows or columns of a pair that differ by more do not belong together
 MOST_PIXELS = 1 << 26  # of a map that is made for a camera; no camera has more
 MAX_LEFT_BASELINE = 1e-6  # m; rounding in a calibration file
@@ -54,6 +57,28 @@ def check_same_size(left_topic: str, left: tuple[int, int],
     if left != right:
         raise ValueError(f'{left_topic} is {_size(left)} but {right_topic} is {_size(right)}; '
                          f'the cameras run in different modes, or the topics are not of one pair')
+
+
+def check_not_smaller(image_topic: str, image: tuple[int, int], topic: str, size: tuple[int, int]) -> None:
+    """(width, height) of an image and of the map that is brought to its resolution."""
+    if image[0] < size[0] or image[1] < size[1]:
+        raise ValueError(f'{image_topic} is {_size(image)}, smaller than {topic}, which is {_size(size)}; '
+                         f'the image must have the higher resolution: are the topics swapped?')
+
+
+def check_same_view(topic: str, camera: Camera, image_topic: str, image_camera: Camera) -> None:
+    """A map's camera, resized to the size of the image, must be the image's: else they see other things."""
+    misfits = [abs(image_focal * (edge - centre) / focal + image_centre - edge)
+               for size, focal, centre, image_focal, image_centre in (
+                   (camera.width, camera.fx, camera.cx, image_camera.fx, image_camera.cx),
+                   (camera.height, camera.fy, camera.cy, image_camera.fy, image_camera.cy))
+               for edge in (-0.5, size - 0.5)]
+    if max(misfits) > MAX_VIEW_MISFIT:
+        raise ValueError(
+            f'{topic} and {image_topic} see different fields of view: edges of the depth lie '
+            f'{max(misfits):.1f} px of the image from where its camera has them, at most '
+            f'{MAX_VIEW_MISFIT:g} are allowed; register depth to the image first, e.g. by '
+            f'depth_image_proc/register')
 
 
 def check_pair(left_topic: str, left: Sequence[float], right_topic: str, right: Sequence[float],

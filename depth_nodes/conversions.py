@@ -262,14 +262,24 @@ def _projection(info: CameraInfo, topic: str, size: tuple[int, int], image_topic
     """
     p = np.asarray(info.p).tolist()
     camera_checks.check_projection(topic, p)
+    if size != (info.width, info.height):
+        camera_checks.check_image_size(topic, _size_of_images(info), image_topic, size)
+    return _of_image(p, info, size)
+
+
+def _of_image(p: list[float], info: CameraInfo, size: tuple[int, int]) -> list[float]:
+    """P of the full resolution [12] -> of its images, of (width, height) `size`: cropped and binned."""
     full = (info.width, info.height)
     if size == full:  # some drivers bin, and say so, but calibrate the binned image
         return p
     roi, bins = info.roi, (max(info.binning_x, 1), max(info.binning_y, 1))
-    camera_checks.check_image_size(topic, _size_of_images(info), image_topic, size)
-    camera = _camera(p, full).cropped(
-        roi.x_offset, roi.y_offset, size[0] * bins[0], size[1] * bins[1]).resized(*size)
-    tx, ty = p[3] / bins[0], p[7] / bins[1]
+    return _with(p, _camera(p, full).cropped(
+        roi.x_offset, roi.y_offset, size[0] * bins[0], size[1] * bins[1]).resized(*size))
+
+
+def _with(p: list[float], camera: Camera) -> list[float]:
+    """P whose camera was cropped or resized; Tx and Ty are in its px, too."""
+    tx, ty = p[3] * (camera.fx / p[0]), p[7] * (camera.fy / p[5])
     return [camera.fx, p[1], camera.cx, tx, p[4], camera.fy, camera.cy, ty, *p[8:]]
 
 
@@ -384,6 +394,25 @@ def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
         k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
         p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0])
+
+
+def resized_info(header: Header, info: CameraInfo, topic: str, size: tuple[int, int], wanted: tuple[int, int]
+                 ) -> CameraInfo:
+    """The info of images of (width, height) `size`, which `read_camera` has accepted, resized to `wanted`.
+
+    K and P are scaled about pixel edges, as by `Camera.resized`; roi and binning are worked into them, and
+    gone. D and R are of the lens, and stay.
+    """
+    p = _projection(info, topic, size, '')
+    k = np.asarray(info.k).tolist()
+    k = [*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0]  # in the form of P
+    # a driver of rectified images may leave K out
+    k = _of_image(k, info, size) if k[0] > 0 and k[5] > 0 else p
+    p, k = (_with(each, _camera(each, size).resized(*wanted)) for each in (p, k))
+    return CameraInfo(
+        header=header, width=wanted[0], height=wanted[1], distortion_model=info.distortion_model,
+        d=list(info.d), k=[*k[:3], *k[4:7], *k[8:11]],
+        r=list(info.r) if any(info.r) else [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], p=p)
 
 
 def disparity_message(header: Header, disparity: Map, camera: StereoCamera, *, min_disparity: float,

@@ -68,7 +68,8 @@ class Topic:
     kind: type
     instead: Mapping[str, type] = field(default_factory=dict)  # names whose messages fill it as well
     compressible: bool = True  # image_transport may bring an Image compressed; not where values count
-    optional: bool = False  # while it is silent, sets are complete without it
+    # while it is silent, sets are complete without it, and without whatever else is optional
+    optional: bool = False
 
 
 class SynchronizedInputs:
@@ -89,12 +90,13 @@ class SynchronizedInputs:
         self._subscribers: list[Subscriber] = []
         self._matching: Matching | None = None
         self._needed: list[Group] = []
-        self._optional: list[str] = []
+        self._optional: list[Group] = []
         self.counts: dict[str, TopicCount] = {}
         self.sets = 0  # complete ones
         self._arrivals: deque[float] = deque(maxlen=16)  # of sets, monotonic s
         self.incompatible: dict[str, str] = {}  # topic -> a sentence about a publisher's QoS
         self.since = 0.0  # monotonic s: the newest set, or the opening
+        self._opened = 0.0  # monotonic s
 
     @property
     def is_open(self) -> bool:
@@ -113,7 +115,7 @@ class SynchronizedInputs:
         """Subscribe to everything."""
         self.incompatible, self.counts = {}, {}
         self._needed, self._optional = [], []
-        self.since = time.monotonic()
+        self._opened = self.since = time.monotonic()
         self._arrivals.clear()
         places = [self._place(name, topic) for name, topic in self._topics.items()]
         self._subscriptions = [
@@ -135,7 +137,7 @@ class SynchronizedInputs:
                     for of, kind in {name: topic.kind, **topic.instead}.items()]
         names = tuple(of for of, _ in resolved)
         if topic.optional:
-            self._optional += names
+            self._optional.append(names)
         else:
             self._needed.append(names)
         subscribers = []
@@ -249,7 +251,13 @@ class SynchronizedInputs:
             self._matching.tolerate(min(periods) / 2)
 
     def _optional_come(self) -> bool:
-        return any(self.counts[name].came_within(SILENT) for name in self._optional)
+        return all(any(map(self._comes, names)) for names in self._optional)
+
+    def _comes(self, name: str) -> bool:
+        """Whether it is waited for; what has a publisher has some time to bring the first message."""
+        if time.monotonic() - self._opened <= SILENT and self._node.count_publishers(name):
+            return True
+        return self.counts[name].came_within(SILENT)
 
     def _complete(self, *messages: Any) -> None:
         self.since = time.monotonic()

@@ -85,6 +85,9 @@ class Answer(Protocol):
     def camera(self) -> Camera: ...  # of the image
 
     @property
+    def info(self) -> CameraInfo | None: ...  # of the camera; None: nothing but what `camera` tells
+
+    @property
     def depth(self) -> Map: ...  # m, NaN where unknown or not wanted
 
     @property
@@ -181,7 +184,8 @@ class DepthOutputs:
             yield 'depth/image_rect', conversions.depth_message(
                 header, answer.depth, openni_depth_mode=params.openni_depth_mode)
         if 'depth/camera_info' in wanted:
-            yield 'depth/camera_info', conversions.camera_info_message(header, answer.camera)
+            yield 'depth/camera_info', (conversions.camera_info_message(header, answer.camera)
+                                        if answer.info is None else answer.info)
         if 'confidence' in wanted:
             yield 'confidence', conversions.confidence_message(header, answer.confidence)
         if 'points' in wanted and self._cloud_is_due(params.point_cloud_rate):

@@ -15,11 +15,14 @@ from depth_nodes.coarse_to_fine_node import CoarseToFineParams
 from depth_nodes.mono_node import MonoParams
 from depth_nodes.sparse_depth_node import SparseDepthParams
 from depth_nodes.stereo_node import StereoParams
+from depth_nodes.super_resolution_node import SuperResolutionParams
 
 PARAMETERS = {'stereo_node': StereoParams, 'mono_node': MonoParams,
-              'coarse_to_fine_node': CoarseToFineParams, 'sparse_depth_node': SparseDepthParams}
+              'coarse_to_fine_node': CoarseToFineParams, 'sparse_depth_node': SparseDepthParams,
+              'super_resolution_node': SuperResolutionParams}
 FILES = {'stereo_node': 'stereo.yaml', 'mono_node': 'mono.yaml',
-         'coarse_to_fine_node': 'coarse_to_fine.yaml', 'sparse_depth_node': 'sparse_depth.yaml'}
+         'coarse_to_fine_node': 'coarse_to_fine.yaml', 'sparse_depth_node': 'sparse_depth.yaml',
+         'super_resolution_node': 'super_resolution.yaml'}
 ONE_CAMERA_NODES = ('mono_node', 'coarse_to_fine_node')
 EVERY_NODE, ONE_CAMERA = 'every node', 'nodes with one camera'
 ROOT = Path(__file__).parents[1]

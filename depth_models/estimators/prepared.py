@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from depth_models import pretrained
-from depth_models.budget import StageCosts
+from depth_models.budget import Size, StageCosts
 from depth_models.engines import Model, choose
 from depth_models.engines.export import exported, recently_used
 from depth_models.frames import Image, Map
-from depth_models.images import shift_columns, to_rgb
+from depth_models.images import resized, shift_columns, to_rgb
 from depth_models.networks.graph import Graph
 from depth_models.networks.kinds import Kind, config_of
 
-Size = tuple[int, int]  # height, width [px]
 Maps = Callable[[str], Map]  # the tensors that a model has computed, by name
 
 SCALES = (1.0, 0.5, 0.25)  # of the images, when not even stage 1 fits the budget at full size
@@ -105,9 +104,8 @@ class PreparedEstimator(ABC):
 
     def warm_up(self, scales: Sequence[float] = (1.0,)) -> None:
         """Get ready for the size that was used last on this computer, or for a usual one."""
-        sizes = [name.split('-')[1].split('x') for name in recently_used(f'{self._kind}-')]
-        width, height = map(int, sizes[0]) if sizes else WARM_UP_SIZE[::-1]
-        self.make_ready((height, width), scales)
+        names = recently_used(f'{self._kind}-')
+        self.make_ready(self._size_of(names[0]) if names else self._usual_size(), scales)
 
     def make_ready(self, size: Size, scales: Sequence[float] = (1.0,)) -> bool:
         """Compile the stages for images of this (height, width), and learn what they cost.
@@ -123,6 +121,14 @@ class PreparedEstimator(ABC):
         while len(self._prepared) > SIZES_KEPT:
             self._prepared.popitem(last=False)
         return not missing
+
+    def _size_of(self, name: str) -> Size:
+        """Of the frames that an entry of the export cache is for; `_prepare` gives its name."""
+        width, height = map(int, name.split('-')[1].split('x'))
+        return height, width
+
+    def _usual_size(self) -> Size:
+        return WARM_UP_SIZE
 
     def _prepare(self, size: Size, scale: float) -> None:
         key = self._key(size, scale)
@@ -233,12 +239,7 @@ def fill(target: Image, image: Image, inner: Size, columns: int = 0) -> None:
     stay what they are.
     """
     height, width = inner
-    if image.shape[:2] != inner:
-        # areas alias nothing when shrinking, and are blocks when enlarging
-        larger = height > image.shape[0] or width > image.shape[1]
-        image = cv2.resize(image, (width, height),
-                           interpolation=cv2.INTER_CUBIC if larger else cv2.INTER_AREA)
-    target[:height, :width] = to_rgb(shift_columns(image, columns))
+    target[:height, :width] = to_rgb(shift_columns(resized(image, inner), columns))
     target[:height, width:] = target[:height, width - 1:width]
     target[height:] = target[height - 1]
 

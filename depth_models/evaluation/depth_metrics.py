@@ -95,6 +95,36 @@ def mse(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike, max_depth: 
     return _mean(np.square((found - truth) / max_depth))
 
 
+def mape(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> float:
+    """
+    Mean of 100 |d - d*| / d* [%].
+
+    Korinevskaya and Makarov, "Depth map reconstruction using deep convolutional neural networks", 2018,
+    where the sum over the columns is left out in print.
+    """
+    return 100 * abs_rel(estimate=estimate, target=target, valid=valid)
+
+
+def psnr(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike, peak: float) -> float:
+    """20 log10 of `peak` / RMSE [dB], the usual one; inf without an error. peak: in the unit of depth."""
+    return _decibels(peak, rmse(estimate=estimate, target=target, valid=valid))
+
+
+def mse_printed(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> float:
+    """Mean of (d - d*)^2 [m^2]: what is printed as the RMSE of Korinevskaya and Makarov, without a root."""
+    found, truth = known_pairs(estimate, target, valid)
+    return _mean(np.square(found - truth))
+
+
+def psnr_printed(*, estimate: ArrayLike, target: ArrayLike, valid: ArrayLike, peak: float) -> float:
+    """
+    20 log10 of sqrt(`peak`) / `mse_printed` [dB], as Korinevskaya and Makarov print it.
+
+    Not the same in every unit; the figures of their tables are not in this definition.
+    """
+    return _decibels(peak ** 0.5, mse_printed(estimate=estimate, target=target, valid=valid))
+
+
 def ssim(*, estimate: NDArray[np.floating], target: NDArray[np.floating], valid: NDArray[np.bool_],
          max_depth: float) -> float:
     """
@@ -133,6 +163,10 @@ def near_edges(depth: NDArray[np.floating]) -> NDArray[np.bool_]:
     near = np.asarray(cv2.erode(np.where(known, depth, np.inf).astype(np.float32), disk))
     far = np.asarray(cv2.dilate(np.where(known, depth, 0).astype(np.float32), disk))
     return far / EDGE_RATIO > near
+
+
+def _decibels(signal: float, noise: float) -> float:
+    return 20 * float(np.log10(signal / noise)) if noise else float('inf')
 
 
 def _log_difference(estimate: ArrayLike, target: ArrayLike, valid: ArrayLike) -> Values:

@@ -38,6 +38,7 @@ REACH = 2  # px of the low-resolution map: around them lies what a correction is
 FEATURES = 4  # that the network sees
 LEAST_RANGE = 1e-3  # in parts of twice the mean depth: below it a surface is flat
 MOST_CORRECTION = 2.0  # in parts of half the range around
+LEAST = 0.1  # of the least depth around: so much of it bicubic interpolation leaves
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class DepthGANConfig:
 class Evidence(NamedTuple):
     """What both stages start from, in float32."""
 
-    smooth: Tensor  # [B,1,fh,fw] by bicubic interpolation, in the unit of the input
+    smooth: Tensor  # [B,1,fh,fw] by bicubic interpolation, in the unit of the input; over 0 as that is
     features: Tensor  # [B,FEATURES,h,w]
     half: Tensor  # [B,1,h,w] half of the range around, in units of `scale`
     scale: Tensor  # [B,1,1,1] twice the mean depth
@@ -94,10 +95,13 @@ class DepthGAN(nn.Module):
             features = torch.cat([
                 (low.depth - middle) / (half + LEAST_RANGE), torch.log(half + LEAST_RANGE) / 4 + 1,
                 low.depth - 0.5, low.known], dim=1)
-            return Evidence(self.bicubic(low.depth) * low.scale, features, half, low.scale)
+            # beside far steps cubic convolution swings below 0, behind the camera
+            least = F.interpolate(LEAST * (middle - half), scale_factor=self.config.factor, mode='nearest')
+            smooth = torch.maximum(self.bicubic(low.depth), least)
+            return Evidence(smooth * low.scale, features, half, low.scale)
 
     def first(self, evidence: Evidence) -> UpscaledOutput:
-        """Stage 1: bicubic interpolation."""
+        """Stage 1: bicubic interpolation, kept in front of the camera."""
         return UpscaledOutput(evidence.smooth, self.first_confidence(evidence.features.detach()))
 
     def second(self, features: Tensor, half: Tensor) -> tuple[Tensor, Tensor]:

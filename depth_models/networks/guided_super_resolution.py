@@ -41,6 +41,7 @@ from depth_models.networks.mono_parts import check_positive
 DOWNSAMPLINGS = 4
 REACH = 2  # px of the low-resolution map: depth's range around a pixel is told to the network
 MOST_CORRECTION = 1.0  # in parts of twice the mean depth
+FLAT = 1e-4  # deviation of relative depth, in parts of the largest: below it there is but rounding
 DEPTHS, COLOURS = 3, 3  # channels: depth, known, range around; RGB
 
 
@@ -206,8 +207,10 @@ def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
 
 def standardized(relative: Tensor) -> Tensor:
     """Relative depth [B,1,H,W] with mean 0 and deviation 1: whatever scale and shift it came with."""
-    mean, std = statistics(relative)
-    return ((relative - mean) / std).clamp(-4, 4)
+    relative = relative / relative.abs().amax((2, 3), keepdim=True).clamp(1e-30)
+    relative = relative - relative.mean((2, 3), keepdim=True)
+    deviation = relative.square().mean((2, 3), keepdim=True).sqrt()
+    return (relative / deviation.clamp(FLAT)).clamp(-4, 4)
 
 
 def whole(maps: Tensor, multiple: int) -> Tensor:

@@ -7,6 +7,7 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from depth_models.training.config import BatchConfig, SourceConfig
 from depth_models.training.task import Draw, Task
 
-VALIDATION_BATCH = 4
+VALIDATION_BATCH = 4  # samples that are drawn as those of one step, and may share what a step draws
 GRACE = 10  # s that a worker lives on after SIGTERM, for the step that is under way
 
 
@@ -83,12 +84,12 @@ def validation_batches(task: Task[Any], data: BatchConfig, rank: int = 0, ranks:
     draw = task.open(data.for_validation(), validation=True)
     samples = []
     for number in range(rank, -(-data.validated // ranks) * ranks, ranks):
-        sample = draw(number // 4, range(number % 4, number % 4 + 1))
+        step, index = divmod(number, VALIDATION_BATCH)
+        sample = draw(step, range(index, index + 1))
         if number >= data.validated:
             sample = sample._replace(valid=torch.zeros_like(sample.valid))
         samples.append(sample)
-    return [_together(samples[first:first + VALIDATION_BATCH])
-            for first in range(0, len(samples), VALIDATION_BATCH)]
+    return [_together(list(of_step)) for _, of_step in groupby(samples, key=lambda sample: sample.step)]
 
 
 def _together(batches: Sequence[Any]) -> Any:

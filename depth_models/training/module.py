@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from depth_models.training.batches import StepBatches, TimedBatches, share_of_rank, validation_batches
 from depth_models.training.config import BatchConfig, TrainingConfig
-from depth_models.training.task import Task
+from depth_models.training.task import Task, Together, alone
 from depth_models.training.tasks import task_of
 
 
@@ -17,8 +17,8 @@ class Training(pl.LightningModule):
 
     def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
         super().__init__()
-        self.network, self.config = network, config
-        self.task = task_of(config.kind)
+        self.config, self.task = config, task_of(config.kind)
+        self.network = self.task.trained(network, config)
         self.parts: dict[str, Tensor] = {}  # of the loss, of the last step that was logged
         self._sums = torch.zeros(0)  # [2,F] over the validation samples: figures, and how often each applied
 
@@ -59,11 +59,20 @@ class Training(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         config = self.config.optimizer
+        groups: list[dict[str, Any]] = [{'params': alone(self.network).parameters()}]
+        if isinstance(self.network, Together):
+            groups.append({'params': self.network.beside.parameters(), 'lr': self.network.learning_rate})
         # what a phase does not train has no gradients, and is passed over
-        optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate,
-                                      weight_decay=config.weight_decay)
+        optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate)
         return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule, 'interval': 'step'}}
+
+    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer,
+                                    gradient_clip_val: int | float | None = None,
+                                    gradient_clip_algorithm: str | None = None) -> None:
+        """What is trained beside the network is clipped by itself: neither slows the other down."""
+        for group in optimizer.param_groups:
+            torch.nn.utils.clip_grad_norm_(group['params'], self.config.optimizer.gradient_norm)
 
 
 class Data(pl.LightningDataModule):

@@ -5,7 +5,7 @@ Depth stays what it is, in metres. Resizing and cropping make it the image of an
 network here is told which: they learn the scale that goes with the views of their training.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -66,6 +66,28 @@ def turned(sample: DepthSample, degrees: float) -> DepthSample:
         lambda depth: np.asarray(cv2.warpAffine(
             depth, matrix, (width, height), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT,
             borderValue=float('nan')), np.float32))
+
+
+class Displacement(Protocol):
+    """How often an image lies beside its depth, and how far."""
+
+    @property
+    def displaced(self) -> float:
+        """Share of the views."""
+
+    @property
+    def most_displacement(self) -> float:
+        """px"""
+
+
+def displaced(rng: np.random.Generator, image: Image, config: Displacement) -> Image:
+    """The image moved by a few px against depth, or not: few RGB-D cameras are registered exactly."""
+    if rng.random() >= config.displaced:
+        return image
+    right, down = rng.uniform(-config.most_displacement, config.most_displacement, 2)
+    matrix = np.array([[1, 0, right], [0, 1, down]])
+    return cv2.warpAffine(image, matrix, image.shape[1::-1], flags=cv2.INTER_LINEAR,
+                          borderMode=cv2.BORDER_REFLECT_101)
 
 
 def cropped(rng: np.random.Generator, sample: DepthSample, size: tuple[int, int]) -> DepthSample:

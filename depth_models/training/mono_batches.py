@@ -46,17 +46,16 @@ class Views:
         """A view at the size of the training, of any source or of a certain one."""
         if number is None:
             number = 0 if len(self.samples) == 1 else int(rng.choice(len(self.samples), p=self.shares))
-        size = (self.config.height, self.config.width)
         samples = self.samples[number]
-        sample = covering(samples[int(rng.integers(len(samples)))], size)
+        sample = covering(samples[int(rng.integers(len(samples)))], self.config.view_size)
         if self.config.sources[number].augment:
             sample = augmented(rng, sample, self.config.augment)
-        return cropped(rng, sample, size)
+        return cropped(rng, sample, (self.config.height, self.config.width))
 
 
 def _opened(source: SourceConfig, config: MonoDataConfig, use: str) -> Samples:
     if source.kind == 'world':
         # of the seed, so that no view of the training is one of the validation
-        size = (config.height, config.width)
-        return Kept(GeneratedViews(config.views, config.seed, size, config.scenes))
+        return Kept(GeneratedViews(config.views, config.seed, config.view_size, config.scenes,
+                                   colours=config.coloured))
     return open_depth_dataset(source.path, source.kind, use=use)

@@ -30,7 +30,8 @@ class EdgeStrength(NamedTuple):
 
 def check_source(config: TrainingConfig, number: int, bound: str = 'network.max_depth') -> str:
     """A line about the truth of one source. ValueError with one sentence where depth is hardly there,
-    out of range, or not of its image. bound: the key of the config that says up to where depth counts."""
+    out of range, or not of its image, if that is looked at. bound: the key of the config that says up to
+    where depth counts."""
     where = config.data.sources[number]
     views = Views(replace(config.data, sources=(replace(where, augment=False),)))
     samples = [views.draw(np.random.default_rng([config.data.seed, 0, index])) for index in range(VIEWS)]
@@ -51,6 +52,8 @@ def check_source(config: TrainingConfig, number: int, bound: str = 'network.max_
             f'{name}: {100 * within:.0f} % of the known depths lie up to {bound} = {largest:g} m, '
             f'and their median is {median:.3g} m; are they in m?')
     found = f'depth of {100 * share:.0f} % of the pixels, median {median:.3g} m'
+    if not config.data.coloured:
+        return found
     strength = edge_strength(samples)
     if strength is None:
         return f'{found}; too few edges in it to compare them with those of the images'

@@ -56,6 +56,16 @@ class MonoDataConfig(BatchConfig):
     def validated(self) -> int:
         return self.validation_views
 
+    @property
+    def view_size(self) -> tuple[int, int]:
+        """(height, width) [px] of a view, which what a step sees is cropped from."""
+        return self.height, self.width
+
+    @property
+    def coloured(self) -> bool:
+        """Whether images are looked at, or depth alone."""
+        return True
+
 
 @dataclass(frozen=True)
 class MonoOptimizerConfig(OptimizerConfig):

@@ -19,6 +19,7 @@ from depth_models.training import checkpoints, checks, config_files
 from depth_models.training.callbacks import Average, Log, Progress
 from depth_models.training.config import TrainingConfig
 from depth_models.training.module import Data, Training
+from depth_models.training.task import alone
 from depth_models.training.tasks import make_network
 
 # what Lightning does with other packages and users can do nothing about
@@ -79,7 +80,8 @@ def _train(config: TrainingConfig, out: Path, restart: bool, check: bool, comman
         return None
     weights = out / f'{config.name}.safetensors'
     part = weights.with_name(f'.{weights.name}.part')
-    pretrained.write(part, module.network, config.kind, config.network, {
+    module.task.keep(module.network, out)
+    pretrained.write(part, alone(module.network), config.kind, config.network, {
         'command': command, 'config_name': config.name, 'config_sha256': config_files.sha256(config),
         'steps': str(config.trainer.steps), 'seconds': f'{keeper.seconds:.0f}',
         **module.task.notes(config)})
@@ -121,7 +123,7 @@ def _trainer(config: TrainingConfig, out: Path, start: int, callbacks: list[Any]
         sync_batchnorm=on_gpus,  # torch has none for the CPU; one device does without
         max_steps=wanted.steps, max_epochs=-1, val_check_interval=wanted.validate_every,
         check_val_every_n_epoch=None, num_sanity_val_steps=0, log_every_n_steps=wanted.log_every,
-        gradient_clip_val=config.optimizer.gradient_norm, use_distributed_sampler=False,
+        use_distributed_sampler=False,  # gradients are clipped by the module
         default_root_dir=out, enable_model_summary=False, enable_progress_bar=shown,
         # steps that a resumed run makes again leave the curves
         logger=TensorBoardLogger(out, name='', version='tensorboard', purge_step=start + 1),

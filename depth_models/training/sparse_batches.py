@@ -11,6 +11,7 @@ from torch import Tensor
 from depth_models.data.sparse_patterns import PATTERNS, Errors, noisy
 from depth_models.frames import Image, Map
 from depth_models.sparse_maps import is_measured
+from depth_models.training.mono_augment import displaced
 from depth_models.training.mono_batches import Views
 from depth_models.training.sparse_config import MeasuringConfig, PatternShares, SparseDataConfig
 
@@ -80,13 +81,3 @@ def borders(depth: Map, side: int) -> np.ndarray:
     far = cv2.dilate(np.where(known, depth, np.float32(0)), window)
     near = cv2.erode(np.where(known, depth, np.float32(1e6)), window)
     return np.asarray(far > BORDER * near)
-
-
-def displaced(rng: np.random.Generator, image: Image, config: MeasuringConfig) -> Image:
-    """The image moved by a few px against depth, or not: few RGB-D cameras are registered exactly."""
-    if rng.random() >= config.displaced:
-        return image
-    right, down = rng.uniform(-config.most_displacement, config.most_displacement, 2)
-    matrix = np.array([[1, 0, right], [0, 1, down]])
-    return cv2.warpAffine(image, matrix, image.shape[1::-1], flags=cv2.INTER_LINEAR,
-                          borderMode=cv2.BORDER_REFLECT_101)

@@ -14,10 +14,11 @@ from depth_models.networks.sparse_depth import SparseDepth, SparseOutput
 from depth_models.networks.sparse_networks import KINDS
 from depth_models.training import mono_checks
 from depth_models.training.config import TrainerConfig, TrainingConfig
+from depth_models.training.map_losses import at_size, is_close, log_error
 from depth_models.training.mono_losses import mean
 from depth_models.training.sparse_batches import SparseBatch, SparseViews
 from depth_models.training.sparse_config import SparseDataConfig, SparseOptimizerConfig
-from depth_models.training.sparse_losses import at_size, is_close, log_error, sparse_loss
+from depth_models.training.sparse_losses import sparse_loss
 from depth_models.training.task import Draw, Loss, Sections, Task
 
 STAGES = 2

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from torch import Tensor, nn
@@ -21,6 +22,19 @@ class Loss(NamedTuple):
 
     total: Tensor  # scalar, that is minimized
     parts: dict[str, Tensor]  # scalars for the log, by name
+
+
+class Together(nn.Module):
+    """A network, and what is trained beside it, which is kept in checkpoints and not in weight files."""
+
+    def __init__(self, network: nn.Module, beside: nn.Module, learning_rate: float) -> None:
+        super().__init__()
+        self.network, self.beside, self.learning_rate = network, beside, learning_rate
+
+
+def alone(network: nn.Module) -> nn.Module:
+    """The network without what is trained beside it."""
+    return network.network if isinstance(network, Together) else network
 
 
 class Sections(NamedTuple):
@@ -60,6 +74,13 @@ class Task(ABC, Generic[BatchT]):
         `for_validation` gave; of data sets that are split, it is another part that is opened then.
         """
 
+    def trained(self, network: nn.Module, config: TrainingConfig) -> nn.Module:
+        """What a run trains, and hands to the methods below: the network alone, or `Together` with more.
+
+        The check before a run hands them the network alone.
+        """
+        return network
+
     @abstractmethod
     def loss(self, network: nn.Module, batch: BatchT, config: TrainingConfig, *, parts: bool) -> Loss:
         """Of a batch, with gradients. parts: for the log too, else there are none."""
@@ -80,6 +101,9 @@ class Task(ABC, Generic[BatchT]):
     @abstractmethod
     def check_source(self, config: TrainingConfig, number: int) -> str:
         """A line about the truth of one source; ValueError with one sentence where it is none."""
+
+    def keep(self, network: nn.Module, out: Path) -> None:
+        """At the end of a run, write to its folder what `trained` put beside the network and is of use."""
 
     def notes(self, config: TrainingConfig) -> dict[str, str]:
         """What a weight file has to say to who runs the network."""

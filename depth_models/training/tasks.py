@@ -9,10 +9,11 @@ from depth_models.training.config import TrainingConfig
 from depth_models.training.mono_task import CoarseToFineTask, MonoUNetTask
 from depth_models.training.sparse_task import SparseDepthTask
 from depth_models.training.stereo_task import StereoTask
+from depth_models.training.super_resolution_task import DepthGANTask, GuidedTask
 from depth_models.training.task import Task
 
 TASKS: tuple[Task[Any], ...] = (StereoTask(), MonoUNetTask(), CoarseToFineTask(),
-                                 SparseDepthTask())
+                                 SparseDepthTask(), DepthGANTask(), GuidedTask())
 
 
 def task_of(kind: str) -> Task[Any]:

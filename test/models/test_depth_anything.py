@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from depth_models.estimators.depth_anything import FARTHEST, NAMES, DepthAnything
+from depth_models.estimators.relative_depth import RelativeDepth
 from depth_models.metric_scale import MetricScale
 
 transformers = pytest.importorskip('transformers', reason='the optional extra depth_anything')
@@ -70,6 +71,12 @@ def test_relative_depth_is_one_over_what_the_network_says():
     assert estimate.confidence.shape == estimate.depth.shape and np.isnan(estimate.confidence).all()
     assert (estimate.stage, estimate.scale) == (1, 1.0)
     assert list(estimate.seconds) == ['preparation', 'stage_1', 'finish']
+
+
+def test_as_relative_depth_it_is_what_the_network_says():
+    relative = RelativeDepth(estimator()).compute(picture())
+    np.testing.assert_allclose(relative, said(tiny(), picture()) + FARTHEST, rtol=1e-3)
+    assert RelativeDepth(estimator()).source == 'depth_anything'
 
 
 def test_what_is_farthest_stays_finite():

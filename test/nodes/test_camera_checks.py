@@ -4,11 +4,14 @@ import math
 
 import pytest
 
+from depth_models.frames import Camera
 from depth_nodes.camera_checks import (
     check_image_size,
+    check_not_smaller,
     check_pair,
     check_projection,
     check_same_size,
+    check_same_view,
 )
 
 FX, BASELINE = 700.0, 0.12  # px, m
@@ -111,3 +114,33 @@ def test_images_of_different_sizes_are_refused():
                                          '320x240; '):
         check_same_size('left/image_rect', SIZE, 'right/image_rect', (320, 240))
     check_same_size('left/image_rect', SIZE, 'right/image_rect', SIZE)
+
+
+SMALL = Camera(160, 120, 140.0, 138.0, 79.5, 60.25)
+
+
+@pytest.mark.parametrize('size', [(640, 480), (1280, 960), (500, 333), (160, 120)])
+def test_a_camera_and_itself_at_another_resolution_see_the_same(size):
+    check_same_view('low_res/camera_info', SMALL.resized(*size), 'camera_info', SMALL.resized(*size))
+
+
+@pytest.mark.parametrize(('changed', 'misfit'), [
+    ({'cx': 318.5 + 2.2}, None), ({'cx': 319.5 + 2.2}, '2.2'), ({'cy': 242.5 - 3.0}, '3.0'),
+    # at the left edge, which lies 320 px from the centre, and at the lower one, 237 px from it
+    ({'fx': 560 * 1.005}, None), ({'fx': 560 * 1.01}, '3.2'), ({'fy': 552 * 1.02}, '4.9')])
+def test_cameras_that_see_other_things_are_told_from_roundings(changed, misfit):
+    large = SMALL.resized(640, 480)
+    assert (large.fx, large.fy, large.cx, large.cy) == (560, 552, 319.5, 242.5)
+    other = Camera(**{**vars(large), **changed})
+    if misfit is None:
+        return check_same_view('low_res/camera_info', large, 'camera_info', other)
+    with pytest.raises(ValueError, match='^low_res/camera_info and camera_info see different fields of view: '
+                       f'edges of the depth lie {misfit} px .* register depth to the image first'):
+        check_same_view('low_res/camera_info', large, 'camera_info', other)
+
+
+def test_an_image_smaller_than_the_map_is_none_to_be_guided_by():
+    check_not_smaller('image_rect', (160, 120), 'low_res/image_rect', (160, 120))
+    for image in ((159, 480), (640, 119)):
+        with pytest.raises(ValueError, match=r'image_rect is \d+x\d+, smaller than low_res/image_rect,'):
+            check_not_smaller('image_rect', image, 'low_res/image_rect', (160, 120))

@@ -21,6 +21,7 @@ class GeneratedViews:
     seed: int = 1
     size: tuple[int, int] = (240, 320)  # (height, width) px
     scenes: SceneShares = EVEN
+    colours: bool = True  # False: images are black, see `render_view`
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.seed < 0:
@@ -38,7 +39,8 @@ class GeneratedViews:
         from depth_models.data.world import render_view  # needs trimesh and embreex
         from depth_models.data.world.views import SKY
 
-        view = render_view(np.random.default_rng([self.seed, index]), self.size, self.scenes)
+        view = render_view(np.random.default_rng([self.seed, index]), self.size, self.scenes,
+                           colours=self.colours)
         return DepthSample(view.image, np.where(view.depth < SKY, view.depth, np.float32(np.nan)),
                            view.camera)
 

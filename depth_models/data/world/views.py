@@ -103,12 +103,19 @@ def render_world(rng: np.random.Generator, size: tuple[int, int] = (256, 512),
 
 
 def render_view(rng: np.random.Generator, size: tuple[int, int] = (256, 512),
-                shares: SceneShares = EVEN) -> View:
-    """A random scene seen by one camera: an image, its metric depth and its camera."""
+                shares: SceneShares = EVEN, *, colours: bool = True) -> View:
+    """
+    A random scene seen by one camera: an image, its metric depth and its camera.
+
+    Without colours the image is black (and takes no memory), and the same depth comes three times as fast.
+    """
     world = World(draw_scene(rng, shares))
     camera, pose = draw_camera(rng, world, size, fields_of_view=(48, 78))
-    colours, depth = see(world, camera, pose)
-    exposed = _exposure(rng, colours, brightness=(0.4, 0.6), curves=(0.42, 0.6))(colours)
+    if not colours:
+        seen = world.cast(pose, directions_of(camera, pose.turn)).depth
+        return View(np.broadcast_to(np.uint8(0), (*size, 3)), seen.reshape(size), camera)
+    light, depth = see(world, camera, pose)
+    exposed = _exposure(rng, light, brightness=(0.4, 0.6), curves=(0.42, 0.6))(light)
     image, _ = camera_effects.photograph(rng, exposed, exposed)
     return View(image, depth, camera)
 
