@@ -22,7 +22,7 @@ from depth_models.estimators.prepared import (
 )
 from depth_models.frames import Image, Map, SparseEstimate, SparseFrame
 from depth_models.networks.graph import Graph
-from depth_models.networks.sparse_graphs import IMAGE, SPARSE
+from depth_models.networks.sparse_graphs import DOUBT, IMAGE, SPARSE
 from depth_models.networks.sparse_networks import KINDS, kind_of
 from depth_models.sparse_maps import as_input, is_measured, measurements_kept
 
@@ -71,7 +71,8 @@ class SparseDepthEstimator(PreparedEstimator):
         stage: the last one to run, from 1 on; 0: as far as the deadline allows (all without one).
         deadline: on the estimator's clock; stage 1 always runs. A fixed stage ignores it.
         scale: of what the network sees, 0..1; the estimate has the size of `sparse` anyway.
-        denoise: measurements may be wrong; else the depth of a measured pixel is what was measured.
+        denoise: measurements may be wrong, and the network is told so; else the depth of a measured pixel
+        is what was measured.
 
         Where nothing was measured at all, depth is NaN everywhere. Raises ValueError when maps or images
         are none or differ in size, or `stage` is out of range.
@@ -88,6 +89,7 @@ class SparseDepthEstimator(PreparedEstimator):
         prepared, laps = self._start(frame.size, scale)
         inner = scaled(frame.size, scale)
         np.copyto(prepared.inputs[SPARSE], as_input(shrunk(sparse, known, inner), prepared.grid))
+        prepared.inputs[DOUBT].fill(denoise)
         if self.guided and image is not None:
             fill(prepared.inputs[IMAGE][0], image, inner)
         laps.took('preparation')
@@ -111,7 +113,8 @@ class SparseDepthEstimator(PreparedEstimator):
         return self._stages
 
     def _inputs(self, key: tuple[int, ...]) -> Mapping[str, NDArray[Any]]:
-        inputs: dict[str, NDArray[Any]] = {SPARSE: as_input(_rehearsed((key[0], key[1])), (key[0], key[1]))}
+        inputs: dict[str, NDArray[Any]] = {SPARSE: as_input(_rehearsed((key[0], key[1])), (key[0], key[1])),
+                                           DOUBT: np.zeros((1, 1, 1, 1), np.float32)}
         if self.guided:
             inputs[IMAGE] = np.full((1, *key, 3), 127, np.uint8)
         return inputs

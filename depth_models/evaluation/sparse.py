@@ -97,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Judge, print, write. Raises ValueError, OSError or ImportError in one sentence."""
     report.check_outputs(options)
-    dataset = opened(options.data, options.layout)
+    dataset = open_depth_dataset(options.data, options.layout, measured=True)
     rules = Rules('none', options.min_depth, options.max_depth or MAX_DEPTH[
         'indoors' if dataset.indoors else 'outdoors'], median_scaling=False)
     places = chosen(dataset, options.frames)
@@ -170,15 +170,6 @@ def judged_frame(methods: Methods, pattern: str, sample: DepthSample, sparse: Ma
         dense, ms = methods.answer(method, pattern, sample, sparse)
         found[method] = judge(dense, sample.depth, rules, ms=ms, given=sparse if unseen else None)
     return found
-
-
-def opened(folder: Path, layout: str) -> DepthDataset:
-    """The data set; of KITTI's the frames with what the LiDAR measured, where that is there."""
-    dataset = open_depth_dataset(folder, layout=layout)
-    if layout == 'auto' and isinstance(dataset, KittiRaw):
-        with contextlib.suppress(LayoutError):
-            return KittiCompletion(folder)
-    return dataset
 
 
 def chosen(dataset: DepthDataset, count: int | None) -> dict[str, int]:

@@ -75,19 +75,26 @@ class SparseDepth(nn.Module):
         self.first_confidence = ConfidenceHead(FEATURES, config.confidence_channels)
         self.interpolation = Interpolation(config)
 
-    def forward(self, sparse: Tensor, image: Tensor | None = None) -> tuple[SparseOutput, SparseOutput]:
-        evidence = self.evidence(sparse, image)
+    def forward(self, sparse: Tensor, image: Tensor | None = None, doubt: Tensor | None = None
+                ) -> tuple[SparseOutput, SparseOutput]:
+        """doubt: see `evidence`; None: measurements are right."""
+        evidence = self.evidence(sparse, sparse.new_zeros(len(sparse), 1, 1, 1) if doubt is None else doubt,
+                                 image)
         return self.first(evidence), self.second(evidence)
 
-    def evidence(self, sparse: Tensor, image: Tensor | None = None) -> Evidence:
-        """What both stages start from; in float32 whatever runs around it."""
+    def evidence(self, sparse: Tensor, doubt: Tensor, image: Tensor | None = None) -> Evidence:
+        """What both stages start from; in float32 whatever runs around it.
+
+        doubt: [B,1,1,1], 1 where measurements may be wrong, 0 where they are right. A single depth beyond
+        all others is an outlier in the one case, and what is seen between the slats of a chair in the other.
+        """
         height, width = sparse.shape[-2:]
         if height % COARSEST or width % COARSEST:
             raise ValueError(f'height and width must be multiples of {COARSEST} px, got {height} and {width}')
         if self.config.rgb != (image is not None):
             raise ValueError('an image is needed where config.rgb is true, and none where it is not')
         with torch.autocast(sparse.device.type, enabled=False):
-            return self.surfaces(sparse.float(), image)
+            return self.surfaces(sparse.float(), doubt.float(), image)
 
     def first(self, evidence: Evidence) -> SparseOutput:
         """Stage 1: the surface through the measurements that agree."""

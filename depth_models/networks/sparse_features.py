@@ -26,7 +26,7 @@ from depth_models.networks.surfaces import CELL, TINY, PlaneFit, at_pixels, pixe
 PIXELS = CELL * CELL
 CANDIDATES = 4  # surfaces: agreeing, all, nearer, farther
 SPREAD = 2  # of them go through the measurements
-FEATURES = 2 * PIXELS + 10
+FEATURES = 2 * PIXELS + 11
 GUIDED = 4 * PIXELS  # channels more with an image
 AROUND = 5  # cells: the window of what is usual around a measurement
 COARSE = 5  # grids that colours are looked for on
@@ -46,7 +46,8 @@ class Surfaces(nn.Module):
         super().__init__()
         self.smooth = PlaneFit(value_ridge=4.0, slope_ridge=0.3)
         self.sharp = PlaneFit(value_ridge=0.1, slope_ridge=0.3)
-        self.cut = nn.Parameter(torch.tensor([2.0, 4.0]).log())  # usual differences; agreeing, on a side
+        # usual differences: agreeing, on a side; where measurements are right, and where they may be wrong
+        self.cut = nn.Parameter(torch.tensor([[4.0, 8.0], [2.0, 4.0]]).log())
         self.x: Tensor
         self.y: Tensor
         self.spread: Tensor
@@ -55,8 +56,11 @@ class Surfaces(nn.Module):
         self.register_buffer('spread', _spread_weights(), persistent=False)
         self.colours = Colours() if rgb else None
 
-    def forward(self, sparse: Tensor, image: Tensor | None = None) -> Evidence:
-        """image: [B,H,W,3] in 0..255, where the module is for one."""
+    def forward(self, sparse: Tensor, doubt: Tensor, image: Tensor | None = None) -> Evidence:
+        """
+        doubt: [B,1,1,1], 1 where measurements may be wrong. image: [B,H,W,3] in 0..255, where the module is
+        for one.
+        """
         values = F.pixel_unshuffle(sparse, CELL)
         measured = (values > 0) & (values < torch.inf)  # NaN is neither
         mask = measured.to(sparse.dtype)
@@ -71,7 +75,8 @@ class Surfaces(nn.Module):
         differs = torch.where(measured, torch.log(inverse / smooth), 0.0)  # over 0: nearer
         usual = _usual(differs.abs(), mask)
         beyond = differs / usual
-        agreeing, on_a_side = (mask / (1 + (beyond / cut).square()) for cut in self.cut.exp())
+        cuts = torch.exp(self.cut[0] + doubt * (self.cut[1] - self.cut[0])).chunk(2, dim=-1)
+        agreeing, on_a_side = (mask / (1 + (beyond / cut).square()) for cut in cuts)
         nearer = torch.sigmoid(6 * beyond)
         weights = [agreeing, mask, on_a_side * nearer, on_a_side * (1 - nearer)]
         planes = self.sharp(inverse.repeat(CANDIDATES, 1, 1, 1), torch.cat(weights))
@@ -83,7 +88,8 @@ class Surfaces(nn.Module):
         surfaces = torch.cat([*through.chunk(SPREAD), *surfaces.chunk(CANDIDATES)[SPREAD:]], dim=1)
 
         seen = [squashed(torch.where(measured, torch.log(depth / first), 0.0)), mask,
-                self._around(planes.chunk(CANDIDATES), torch.cat([mask, agreeing], dim=1), usual)]
+                self._around(planes.chunk(CANDIDATES), torch.cat([mask, agreeing], dim=1), usual),
+                doubt.expand_as(usual)]
         if self.colours is not None and image is not None:
             seen += self.colours(image, weights[2], weights[3])
         return Evidence(torch.cat(seen, dim=1), surfaces)

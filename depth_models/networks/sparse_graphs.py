@@ -7,6 +7,7 @@ from depth_models.networks.sparse_depth import SparseDepth
 from depth_models.networks.sparse_features import Evidence
 
 SPARSE = 'sparse'  # float32 [1,1,H,W] m, 0 where not measured; H and W multiples of 16
+DOUBT = 'doubt'  # float32 [1,1,1,1], 1: measurements may be wrong; 0: they are right
 IMAGE = 'image'  # uint8 [1,H,W,3] RGB, of networks with `rgb`
 
 
@@ -15,7 +16,7 @@ def stage_graphs(network: SparseDepth) -> list[Graph]:
     Two graphs; that of stage k gives 'depth_k', [1,1,H,W] m, and 'confidence_k', a logit [1,1,H/4,W/4].
     The first one is exact: the sums of its fits need the digits of float32.
     """
-    inputs = (SPARSE, IMAGE) if network.config.rgb else (SPARSE,)
+    inputs = (SPARSE, DOUBT, IMAGE) if network.config.rgb else (SPARSE, DOUBT)
     return [Graph('surfaces', _First(network), inputs, ('depth_1', 'confidence_1', 'features', 'surfaces'),
                   exact=True),
             Graph('network', _Second(network), ('features', 'surfaces'), ('depth_2', 'confidence_2'))]
@@ -26,8 +27,9 @@ class _First(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, sparse: Tensor, image: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        evidence = self.network.evidence(sparse, image)
+    def forward(self, sparse: Tensor, doubt: Tensor, image: Tensor | None = None
+                ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        evidence = self.network.evidence(sparse, doubt, image)
         output = self.network.first(evidence)
         return output.depth, output.confidence, evidence.features, evidence.surfaces
 

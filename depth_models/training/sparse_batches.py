@@ -24,6 +24,7 @@ class SparseBatch(NamedTuple):
     sparse: Tensor  # [B,1,H,W] m, 0 where nothing was measured
     depth: Tensor  # [B,1,H,W] m, 0 where unknown: see `valid`
     valid: Tensor  # [B,1,H,W] bool: known
+    doubt: Tensor  # [B,1,1,1] 1 where the network is told that measurements may be wrong
     step: int  # steps that were done when these views are drawn
 
 
@@ -37,32 +38,35 @@ class SparseViews(Views):
     def sparse_batch(self, step: int, indices: range) -> SparseBatch:
         """Those of one step by their numbers in its batch; the same arguments give the same views."""
         made = [self.measured(np.random.default_rng([self.config.seed, step, index])) for index in indices]
-        image, sparse, depth = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*made))
+        image, sparse, depth, doubt = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*made))
         sparse, depth = sparse[:, None], depth[:, None]
         # where nothing was measured there is nothing to learn
         valid = torch.isfinite(depth) & (depth > 0) & (sparse > 0).any(-1, True).any(-2, True)
-        return SparseBatch(image, sparse, torch.where(valid, depth, 0.0), valid, step)
+        return SparseBatch(image, sparse, torch.where(valid, depth, 0.0), valid,
+                           doubt.float().view(-1, 1, 1, 1), step)
 
-    def measured(self, rng: np.random.Generator) -> tuple[Image, Map, Map]:
-        """A view: image, what its own sensor measured or one would (0 where nothing), truth."""
+    def measured(self, rng: np.random.Generator) -> tuple[Image, Map, Map, bool]:
+        """A view: image, what its own sensor measured or one would (0 where nothing), truth, doubt."""
         sample = self.draw(rng)
         with np.errstate(invalid='ignore'):
             depth = np.where(sample.depth <= self.max_depth, sample.depth, np.float32(np.nan))
         if sample.sparse is None:
-            sparse = measured_of(rng, depth, sample.image, self.measuring)
+            sparse, doubt = measured_of(rng, depth, sample.image, self.measuring)
         else:
-            sparse = sample.sparse
+            sparse, doubt = sample.sparse, bool(rng.random() < self.measuring.doubted)
         sparse = np.where(is_measured(sparse), sparse, np.float32(0))
-        return displaced(rng, sample.image, self.measuring), sparse, depth
+        return displaced(rng, sample.image, self.measuring), sparse, depth, doubt
 
 
-def measured_of(rng: np.random.Generator, depth: Map, image: Image, config: MeasuringConfig) -> Map:
-    """What a sensor drawn at random measures of a view: [H,W] m, NaN where nothing."""
+def measured_of(rng: np.random.Generator, depth: Map, image: Image, config: MeasuringConfig
+                ) -> tuple[Map, bool]:
+    """What a sensor drawn at random measures of a view: [H,W] m, NaN where nothing; whether to doubt it."""
     shares = np.array(astuple(config.patterns))
     name = NAMES[int(rng.choice(len(NAMES), p=shares / shares.sum()))]
     # the draws that follow are made whatever they are for, so that one number does not shift the others
     density = float(np.exp(rng.uniform(np.log(config.least_density), np.log(config.most_density))))
-    with_noise, with_outliers, with_shadow = rng.random(3) < (config.noisy, config.wrong, config.shadowed)
+    with_noise, with_outliers, with_shadow, doubted = rng.random(4) < (
+        config.noisy, config.wrong, config.shadowed, config.doubted)
     relative, quadratic, outliers = rng.random(3) * (
         config.relative_noise, config.quadratic_noise, config.most_outliers)
     if name == 'corners':
@@ -70,8 +74,9 @@ def measured_of(rng: np.random.Generator, depth: Map, image: Image, config: Meas
     sparse = PATTERNS[name](rng, depth, image, density)
     if with_shadow:
         sparse = np.where(borders(depth, 1 + 2 * int(rng.integers(1, 4))), np.float32(np.nan), sparse)
-    return noisy(rng, sparse, depth, Errors(
-        relative=relative * with_noise, quadratic=quadratic * with_noise, outliers=outliers * with_outliers))
+    errors = Errors(
+        relative=relative * with_noise, quadratic=quadratic * with_noise, outliers=outliers * with_outliers)
+    return noisy(rng, sparse, depth, errors), bool(with_outliers or doubted)
 
 
 def borders(depth: Map, side: int) -> np.ndarray:

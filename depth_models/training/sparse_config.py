@@ -37,6 +37,7 @@ class MeasuringConfig:
     quadratic_noise: float = 0.004  # 1/m, times the squared depth
     wrong: float = 0.35  # share with outliers, of up to
     most_outliers: float = 0.2  # of the measurements
+    doubted: float = 0.2  # share of the others that the network is told to doubt as well
     shadowed: float = 0.3  # share where nothing is measured next to borders, as RGB-D cameras do
     displaced: float = 0.3  # share where the image lies beside depth, by up to
     most_displacement: float = 3.0  # px
@@ -48,7 +49,7 @@ class MeasuringConfig:
         if not LEAST_DENSITY <= self.most_corners <= MOST_DENSITY:
             raise ValueError(f'most_corners must lie in {LEAST_DENSITY:g} to {MOST_DENSITY:g}, '
                              f'got {self.most_corners:g}')
-        for name in ('noisy', 'wrong', 'most_outliers', 'shadowed', 'displaced'):
+        for name in ('noisy', 'wrong', 'most_outliers', 'doubted', 'shadowed', 'displaced'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must be a share in 0 to 1, got {getattr(self, name)}')
         for name in ('relative_noise', 'quadratic_noise', 'most_displacement'):

@@ -43,7 +43,7 @@ class SparseDepthTask(Task[SparseBatch]):
         return SparseViews(data, use='validation' if validation else 'training').sparse_batch
 
     def loss(self, network: nn.Module, batch: SparseBatch, config: TrainingConfig, *, parts: bool) -> Loss:
-        first, second = outputs(network, batch)
+        first, second = (believed(output, batch) for output in outputs(network, batch))
         weights = config.optimizer.loss  # type: ignore[attr-defined]  # SparseOptimizerConfig
         total = sparse_loss(first, second, batch.depth, valid=batch.valid, weights=weights)
         if not parts:
@@ -98,8 +98,14 @@ class SparseDepthTask(Task[SparseBatch]):
         return mono_checks.check_source(config, number, 'data.max_depth')
 
 
+def believed(output: SparseOutput, batch: SparseBatch) -> SparseOutput:
+    """Measurements that are right stay, as in the estimator: nothing is to be learned there."""
+    kept = (batch.sparse > 0) & (batch.doubt < 0.5)
+    return output._replace(depth=torch.where(kept, batch.sparse, output.depth.float()))
+
+
 def outputs(network: nn.Module, batch: SparseBatch) -> tuple[SparseOutput, SparseOutput]:
-    """What both stages say; of images too, where the network is guided by them."""
+    """What both stages say, of images too where the network is guided by them."""
     if not isinstance(network, SparseDepth):
         raise TypeError(f'the network must be SparseDepth, got {type(network).__name__}')
-    return network(batch.sparse, batch.image if network.config.rgb else None)
+    return network(batch.sparse, batch.image if network.config.rgb else None, batch.doubt)

@@ -51,6 +51,24 @@ def test_kitti_completion_reads_what_was_measured_beside_the_truth(tmp_path):
         assert open_depth_dataset(tmp_path, 'kitti_completion', use=use).names == KittiCompletion(
             tmp_path, split=split).names
     assert isinstance(open_depth_dataset(tmp_path), KittiRaw)  # auto keeps to what it took before
+    assert isinstance(open_depth_dataset(tmp_path, measured=True), KittiCompletion)
+
+
+def test_measurements_beside_the_truth_are_found_among_other_folders(tmp_path):
+    completion(tmp_path / 'completion', splits=('val',))
+    for name in ('image_2', 'velodyne', 'calib'):
+        (tmp_path / 'object' / name).mkdir(parents=True)
+    write_image(tmp_path / 'object/image_2/000000.png', picture(1, H, W))
+    (tmp_path / 'object/velodyne/000000.bin').write_bytes(np.float32([10, 0, 0, 0]).tobytes())
+    (tmp_path / 'object/calib/000000.txt').write_text(
+        'P2: 50 0 3 0 0 50 2 0 0 0 1 0\nR0_rect: 1 0 0 0 1 0 0 0 1\n'
+        'Tr_velo_to_cam: 0 -1 0 0 0 0 -1 0 1 0 0 0\n')
+    found = open_depth_dataset(tmp_path, measured=True)
+    assert [name.split('/')[0] for name in found.names] == ['completion'] * 2 + ['object']
+    assert [found[place].sparse is not None for place in range(3)] == [True, True, False]
+    # a set without measurements is still read as it was
+    completion(tmp_path / 'none', splits=('val',), measured=())
+    assert isinstance(open_depth_dataset(tmp_path / 'none', measured=True), KittiRaw)
 
 
 def test_kitti_completion_passes_over_frames_without_a_scan(tmp_path):
@@ -79,7 +97,7 @@ def test_kitti_completion_reads_the_selection_and_the_single_frame(tmp_path):
 
 
 def test_kitti_completion_says_what_is_missing(tmp_path):
-    completion(tmp_path / 'none', measured=())
+    completion(tmp_path / 'none', splits=('val',), measured=())
     with pytest.raises(LayoutError, match=r'KITTI depth completion, .*velodyne_raw of the same drives'):
         KittiCompletion(tmp_path / 'none')
     completion(tmp_path / 'other')

@@ -22,6 +22,7 @@ from depth_models.networks.surfaces import CELL, PlaneFit, at_pixels, pixel_offs
 from depth_models.sparse_maps import as_input, is_measured, measurements_kept
 
 H, W = 96, 128
+CERTAIN, DOUBTED = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
 
 
 def road(height=H, width=W):
@@ -133,17 +134,27 @@ def test_a_plane_is_evaluated_at_pixel_centres():
 def test_outliers_are_passed_over():
     depth = np.full((H, W), 3.0, np.float32)
     sparse = measured(depth, 0.1, wrong=0.1)
-    evidence = made(alive=False).evidence(sparse)
+    evidence = made(alive=False).evidence(sparse, DOUBTED)
     agreeing, everything, *_ = (F.pixel_shuffle(surface, CELL).detach() for surface
                                 in evidence.surfaces.chunk(CANDIDATES, dim=1))
     assert rms(agreeing, depth) < 0.25 * rms(everything, depth)
+
+
+def test_a_single_depth_counts_where_measurements_are_right():
+    """What is seen through a gap looks like an outlier; who says that there are none means the gap."""
+    depth = np.full((H, W), 3.0, np.float32)
+    sparse = measured(depth, 0.1)
+    sparse[0, 0, 40, 40] = 6.0
+    first = {name: made(alive=False)(sparse, doubt=doubt)[0].depth[0, 0, 40, 40].item()
+             for name, doubt in (('right', CERTAIN), ('wrong', DOUBTED))}
+    assert first['wrong'] < first['right'] - 0.2
 
 
 def test_measurements_shape_the_surface_around_them():
     """On a surface that is no plane: half of the way to the measurement at least is gone at its pixel."""
     depth = steps()
     sparse = measured(depth, 0.1)
-    evidence = made(alive=False).evidence(sparse)
+    evidence = made(alive=False).evidence(sparse, CERTAIN)
     everything = F.pixel_shuffle(evidence.surfaces[:, 16:32], CELL)[0, 0].detach().numpy()
     known = sparse[0, 0].numpy() > 0
     assert np.quantile(np.abs(everything - depth)[known], 0.9) < 0.2 and SPREAD_RIDGE > 0
@@ -152,7 +163,7 @@ def test_measurements_shape_the_surface_around_them():
 
 def test_nearer_and_farther_surfaces_lie_on_both_sides_of_a_border():
     depth = steps()
-    evidence = made(alive=False).evidence(measured(depth, 0.1))
+    evidence = made(alive=False).evidence(measured(depth, 0.1), CERTAIN)
     *_, near, far = (F.pixel_shuffle(surface, CELL)[0, 0].detach().numpy() for surface
                      in evidence.surfaces.chunk(CANDIDATES, dim=1))
     border = np.zeros((H, W), bool)
@@ -233,7 +244,7 @@ def test_confidence_never_bends_depth():
 def test_colours_tell_sides():
     """The colour channels are over 0 on the near side of a border and under it on the far one."""
     depth = steps()
-    features = made(rgb=True).evidence(measured(depth, 0.05), image_of(depth)).features
+    features = made(rgb=True).evidence(measured(depth, 0.05), CERTAIN, image_of(depth)).features
     assert features.shape == (1, FEATURES + GUIDED, H // CELL, W // CELL)
     side = F.pixel_shuffle(features[:, FEATURES:FEATURES + 16], CELL)[0, 0].detach().numpy()
     near, far = np.s_[40:60, 42:46], np.s_[40:60, 34:38]
@@ -244,7 +255,7 @@ def test_features_stay_in_a_range_that_networks_like():
     depth = steps()
     depth[:5] = 200.0
     for density in (0.002, 0.2):
-        features = made(alive=False).evidence(measured(depth, density, wrong=0.1)).features
+        features = made(alive=False).evidence(measured(depth, density, wrong=0.1), DOUBTED).features
         assert features.abs().max() < 6 and torch.isfinite(features).all()
 
 
@@ -292,11 +303,11 @@ def test_engines_agree(engine, precision, tolerance, rgb):
             'depth_models.engines.openvino_engine').has_bf16():
         pytest.skip('no bf16 arithmetic in this processor')
     network, depth = made(rgb), steps()
-    inputs = {sparse_graphs.SPARSE: measured(depth, 0.1, wrong=0.05)}
+    inputs = {sparse_graphs.SPARSE: measured(depth, 0.1, wrong=0.05), sparse_graphs.DOUBT: DOUBTED}
     if rgb:
         inputs[sparse_graphs.IMAGE] = image_of(depth)
     with torch.no_grad():
-        expected = network(*inputs.values())
+        expected = network(inputs[sparse_graphs.SPARSE], inputs.get(sparse_graphs.IMAGE), DOUBTED)
     graphs = sparse_graphs.stage_graphs(network)
     chosen = choose(engine, precision=precision)[0]
     files = to_onnx(graphs, inputs) if chosen.needs_onnx else [b''] * 2

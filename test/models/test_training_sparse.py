@@ -79,7 +79,7 @@ def test_all_patterns_densities_and_errors_come(monkeypatch):
     depth, image = np.full((48, 64), 3.0, np.float32), np.full((48, 64, 3), 90, np.uint8)
     off = []
     for seed in range(200):
-        sparse = measured_of(np.random.default_rng(seed), depth, image, MeasuringConfig())
+        sparse, _ = measured_of(np.random.default_rng(seed), depth, image, MeasuringConfig())
         values = sparse[np.isfinite(sparse)]
         off.append(np.abs(values / 3 - 1).max() if len(values) else np.nan)
     names, densities = zip(*asked)
@@ -99,7 +99,7 @@ def test_shadows_lie_at_borders():
     config = replace(EASY, shadowed=1.0, least_density=0.2, most_density=0.2)
     image = np.zeros((60, 80, 3), np.uint8)
     for seed in range(5):
-        measured = np.isfinite(measured_of(np.random.default_rng(seed), depth, image, config))
+        measured = np.isfinite(measured_of(np.random.default_rng(seed), depth, image, config)[0])
         assert measured.any() and not measured[borders(depth, 3)].any()
 
 
@@ -121,7 +121,7 @@ def test_a_sensor_of_the_data_set_is_taken_as_it_is(data, tmp_path):
     completion(tmp_path, size=(64, 96))
     source = SourceConfig('kitti_completion', path=str(tmp_path), augment=False)
     views = SparseViews(replace(data, sources=(source,), measuring=EASY))
-    image, sparse, depth = views.measured(np.random.default_rng(0))
+    image, sparse, depth, _ = views.measured(np.random.default_rng(0))
     whole = views.samples[0][0]
     assert image.shape == (64, 64, 3) and (sparse > 0).sum() > 20
     at = [np.s_[:, start:start + 64] for start in range(33)]
@@ -344,7 +344,7 @@ def test_validation_judges_every_stage(data, tiny):
         sheets = list(task.sheets(network, batch, range(2), config, 'step 3'))
     assert len(found) == len(batch.valid) and found[0].shape == (2, len(task.figures(config)))
     values = dict(zip(task.figures(config), found[0][0].tolist()))
-    first = network(batch.sparse[:1], batch.image[:1])[0].depth.detach()
+    first = network(batch.sparse[:1], batch.image[:1], batch.doubt[:1])[0].depth.detach()
     error = (first - batch.depth[:1])[batch.valid[:1]].square().mean().sqrt()
     assert values['rmse_1'] == pytest.approx(float(error), rel=1e-4) and 0 < values['d1_2'] <= 1
     assert len(sheets) == 2 and sheets[0].dtype == np.uint8 and sheets[0].ndim == 3

@@ -30,14 +30,26 @@ __all__ = ['DEPTH_LAYOUTS', 'DepthDataset', 'GeneratedViews', 'KittiCompletion',
 DEPTH_LAYOUTS = {**LAYOUTS, 'mixed': MixedFolder}
 
 
-def open_depth_dataset(folder: Path | str, layout: str = 'auto', *, use: str = '') -> DepthDataset:
+def open_depth_dataset(folder: Path | str, layout: str = 'auto', *, use: str = '', measured: bool = False
+                       ) -> DepthDataset:
     """
     The reader of a folder by the name of its layout, or by what lies in it.
 
     use: 'training' or 'validation' takes the split that is for it, where a data set has some; else each
-    reader chooses, NYU's the test split. See `depth_models.data.dataset.open_dataset`, also for its
-    errors; ImportError where a reader needs a package that is not there.
+    reader chooses, NYU's the test split. measured: where a LiDAR's measurements lie beside the truth, take
+    the frames that have both, though `auto` would take more without. See
+    `depth_models.data.dataset.open_dataset`, also for its errors; ImportError where a reader needs a package
+    that is not there.
     """
     readers = readers_for(use)
+    if measured and layout != 'kitti_raw':
+        readers['kitti_raw'] = partial(_with_measurements, without=readers['kitti_raw'])
     every: dict[str, Reader] = {**readers, 'mixed': partial(MixedFolder, readers=readers)}
     return open_dataset(folder, layout, every, {**EXPECTED, 'mixed': MixedFolder.layout})
+
+
+def _with_measurements(folder: Path | str, *, without: Reader) -> DepthDataset:
+    try:
+        return KittiCompletion(folder)
+    except LayoutError:
+        return without(folder)
