@@ -4,7 +4,6 @@ measured, beside what needs no learning; as a table, as JSON and as a sheet of p
 """
 
 import argparse
-import contextlib
 import shlex
 import sys
 from collections.abc import Mapping
@@ -18,9 +17,6 @@ from tqdm import tqdm
 from depth_models.data.dataset import DepthDataset
 from depth_models.data.depth_datasets import (
     DEPTH_LAYOUTS,
-    KittiCompletion,
-    KittiRaw,
-    LayoutError,
     open_depth_dataset,
 )
 from depth_models.data.samples import DepthSample
