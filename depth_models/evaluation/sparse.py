@@ -15,10 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from depth_models.data.dataset import DepthDataset
-from depth_models.data.depth_datasets import (
-    DEPTH_LAYOUTS,
-    open_depth_dataset,
-)
+from depth_models.data.depth_datasets import DEPTH_LAYOUTS, open_depth_dataset
 from depth_models.data.samples import DepthSample
 from depth_models.engines import ENGINES, PRECISIONS
 from depth_models.evaluation import completion, pictures, report
