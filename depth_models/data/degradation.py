@@ -46,8 +46,8 @@ CLEAN = Degradation()
 # After the challenge on compressed depth of the AIS workshop, CVPR 2024: low-resolution maps with heavy
 # noise added, "unreliable for high-resolution depth". Neither its kind nor its size is published, so both are
 # a choice, of what real sensors do and of more of it than a good one does:
-# - 5 % of even noise, fourteen times that of a structured-light camera at 2.5 m, where Khoshelham and Elberink
-#   (Sensors 2012) found 1.4e-3 d^2, 0.36 %; and 1 % more that grows with the square of depth, as theirs;
+# - 5 % of even noise, fourteen times that of a structured-light camera at 2.5 m, where Khoshelham and
+#   Elberink (Sensors 2012) found 1.4e-3 d^2, 0.36 %; and 1 % more that grows with the square of depth;
 # - steps of 2 %: about seven bits over the depths of a frame, as a compressed map has;
 # - 5 % of holes, and edges that go over to the other surface by up to half.
 NOISY = Degradation(gaussian=0.05, quadratic=0.01, step=0.02, holes=0.05, bleeding=0.5)

@@ -131,7 +131,7 @@ def test_all_of_it_is_the_same_of_the_same_seed_and_in_any_unit():
     np.testing.assert_allclose(low_res_of(rng(), 1024 * depth, 4, NOISY), 1024 * one, rtol=1e-6)
     assert np.isnan(low_res_of(rng(), np.full_like(depth, NAN), 4, NOISY)).all()
     error = (one - cell_means(depth, 4))[np.isfinite(one)]
-    assert 0.02 < np.sqrt(np.mean(error ** 2)) / 2.5 < 0.06
+    assert 0.04 < np.sqrt(np.mean(error ** 2)) / 2.5 < 0.09
 
 
 @pytest.mark.parametrize(('name', 'value', 'expected'), [
