@@ -22,6 +22,17 @@ def has_bf16(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool:
     return 'avx512_bf16' in flags or 'amx_bf16' in flags
 
 
+@cache
+def _core() -> openvino.Core:
+    """One for the process, and for as long as it lives.
+
+    Each would exchange the stack that signals are handled on for one of its own, and put back what it
+    found. Of two, the one that ends last puts back that of the other, which is no more: then Ctrl-C is a
+    segmentation fault.
+    """
+    return openvino.Core()
+
+
 class OpenVinoEngine(Engine):
     """One request per graph; a tensor that one graph gives is the memory that the next one reads."""
 
@@ -31,7 +42,7 @@ class OpenVinoEngine(Engine):
 
     def __init__(self, precision: str, num_threads: int) -> None:
         """num_threads: of inference; 0: as many as OpenVINO finds cores."""
-        self._core = openvino.Core()
+        self._core = _core()
         if precision == 'bf16' and not has_bf16():
             raise ValueError('precision is bf16, but this processor has no bf16 arithmetic; use fp32')
         self.precision = ('bf16' if has_bf16() else 'fp32') if precision == 'auto' else precision

@@ -1,6 +1,9 @@
 """Every engine gives the numbers of eager torch, and says what it cannot."""
 
 import builtins
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -149,3 +152,26 @@ def without(monkeypatch, *names: str) -> None:
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, '__import__', importing)
+
+
+def test_signals_are_handled_after_engines_have_come_and_gone(engine):
+    """In a process of its own, and with the stack for signals that Python's faulthandler brings."""
+    script = textwrap.dedent("""
+        import faulthandler, gc, os, signal, sys
+        import torch
+        from depth_models.engines import Model, choose
+        from depth_models.engines.export import to_onnx
+        from depth_models.networks.graph import Graph
+
+        faulthandler.enable()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
+        graph = Graph('twice', torch.nn.Conv2d(1, 1, 3), ('image',), ('made',))
+        files = to_onnx([graph], {'image': torch.zeros(1, 1, 8, 8)})
+        models = [Model(choose(sys.argv[1], precision='fp32')[0], [graph], files) for _ in range(2)]
+        while models:
+            del models[0]  # the first one goes first
+            gc.collect()
+        os.kill(os.getpid(), signal.SIGTERM)
+    """)
+    done = subprocess.run([sys.executable, '-c', script, engine], timeout=100, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from clocks import Clock
 
 from depth_models import pretrained
 from depth_models.estimators.mono import MonoEstimator
@@ -101,17 +102,6 @@ def test_padding_repeats_the_edge():
     padded = np.pad(image, ((0, 4), (0, 6), (0, 0)), mode='edge')
     np.testing.assert_array_equal(
         untrained().compute(image).depth, untrained().compute(padded).depth[:60, :90])
-
-
-class Clock:
-    """Advances by `step` seconds whenever it is read."""
-
-    def __init__(self, step: float) -> None:
-        self.now, self.step = 0.0, step
-
-    def __call__(self) -> float:
-        self.now += self.step
-        return self.now
 
 
 def test_the_fine_network_runs_where_the_deadline_allows():

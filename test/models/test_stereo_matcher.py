@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from clocks import Clock
 
 from depth_models.estimators.prepared import SCALES
 from depth_models.estimators.stereo import StereoMatcher
@@ -67,17 +68,6 @@ def test_moving_the_right_image_and_the_range_together_adds_to_the_disparity():
 def test_a_fixed_stage_is_reached_and_not_passed_whatever_the_deadline():
     for stage in (1, 2, 3, 4):
         assert untrained().compute(*pair(8), stage=stage, deadline=0.0).stage == stage
-
-
-class Clock:
-    """Advances by `step` seconds whenever it is read."""
-
-    def __init__(self, step: float) -> None:
-        self.now, self.step = 0.0, step
-
-    def __call__(self) -> float:
-        self.now += self.step
-        return self.now
 
 
 def test_the_deadline_stops_the_stages_that_would_break_it():

@@ -179,7 +179,7 @@ def test_measurements_may_be_wrong_where_that_is_said(node, library):
     finally:
         node.set_parameters(denoise=False)
     np.testing.assert_allclose(depth, library.compute(wrong, PICTURE, denoise=True).depth, rtol=1e-4)
-    assert depth[20, 30] < 20.0
+    assert depth[20, 30] < 30.0  # by a network that was never trained; believed it is 40
 
 
 def rubbish_between() -> np.ndarray:
