@@ -19,7 +19,8 @@ The text gives neither widths nor numbers of blocks. Here:
 
 - The reference has 29.3 million parameters, of the text's 29. The small one works on cells of 4 px.
 - Depth comes in relative to the frame's mean, and what comes out is a correction of the enlarged
-  low-resolution depth. So metres stay exact, and need not be carried through the network.
+  low-resolution depth, in parts of its range around a pixel, which noise widens. So metres stay exact, need
+  not be carried through the network, and where all is flat and clean nothing is corrected.
 - Both halves of a fusion are kept: normalized relative features stand beside those of the low-resolution
   depth, and a 1x1 convolution mixes them.
 - Confidence is a head beside it, with gradients stopped.
@@ -39,10 +40,13 @@ from depth_models.networks.low_res import UpscaledOutput, around, corrected, pre
 from depth_models.networks.mono_parts import check_positive
 
 DOWNSAMPLINGS = 4
-REACH = 2  # px of the low-resolution map: depth's range around a pixel is told to the network
-MOST_CORRECTION = 1.0  # in parts of twice the mean depth
+REACH = 2  # px of the low-resolution map: around them lies what a correction is measured by
+MOST_CORRECTION = 2.0  # in parts of half the range around
+LEAST_RANGE = 1e-3  # in parts of twice the mean depth: below it a surface is flat
 FLAT = 1e-4  # deviation of relative depth, in parts of the largest: below it there is but rounding
-DEPTHS, COLOURS = 3, 3  # channels: depth, known, range around; RGB
+GATE = 0.5  # of what a block adds, at the start
+DEPTHS, COLOURS = 4, 3  # channels: depth, known, half of the range around, depth in it; RGB
+HALF, HALVES = 2, 4.0  # the channel of the half, and how many times it is there
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,8 @@ class Evidence(NamedTuple):
     """What both stages start from, in float32."""
 
     smooth: Tensor  # [B,1,H,W] by bilinear interpolation, in the unit of the input
-    low: Tensor  # [B,3,h,w] depth, known, range around
-    seen: Tensor  # [B,6,H,W] the same enlarged, and colours
+    low: Tensor  # [B,4,h,w] depth, known, half of the range around, depth in it
+    seen: Tensor  # [B,7,H,W] the same enlarged, and colours
     guide: Tensor  # [B,4,H,W] relative depth, and colours
     scale: Tensor  # [B,1,1,1] twice the mean depth
 
@@ -121,8 +125,9 @@ class GuidedSuperResolution(nn.Module):
         size = (image.shape[1], image.shape[2])
         with torch.autocast(low_res.device.type, enabled=False):
             low = prepared(low_res.float(), self.config.largest)
-            _, half = around(low.depth, REACH)
-            maps = torch.cat([2 * low.depth - 1, low.known, 4 * half], dim=1)
+            middle, half = around(low.depth, REACH)
+            maps = torch.cat([2 * low.depth - 1, low.known, HALVES * half,
+                              (low.depth - middle) / (half + LEAST_RANGE)], dim=1)
             enlarged = bilinear(maps, size)
             colours = ((image.float() - self.mean) / self.std).permute(0, 3, 1, 2)
             guide = torch.cat([standardized(relative.float()), colours], dim=1)
@@ -136,6 +141,7 @@ class GuidedSuperResolution(nn.Module):
     def second(self, seen: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
         """Stage 2, the network: a correction [B,1,H,W] of stage 1 in units of `scale`; confidence."""
         height, width = seen.shape[-2:]
+        half = seen[:, HALF:HALF + 1] / HALVES
         guide, seen = (F.pixel_unshuffle(whole(part, self.config.multiple), self.config.patch)
                        for part in (guide, seen))
         guide, seen = self.relative.enter(guide), self.low_res.enter(seen)
@@ -147,7 +153,7 @@ class GuidedSuperResolution(nn.Module):
             guide, seen = self.relative.down[stage](guide), self.low_res.down[stage](seen)
         features = self.decoder(self.middle(self.fusions[-1](seen, guide)), fused)
         correction = F.pixel_shuffle(self.leave(features), self.config.patch)[..., :height, :width]
-        return correction.clamp(-MOST_CORRECTION, MOST_CORRECTION), self.confidence(features.detach())
+        return correction.clamp(-MOST_CORRECTION, MOST_CORRECTION) * half, self.confidence(features.detach())
 
 
 class Encoder(nn.Module):
@@ -234,8 +240,8 @@ class NAFBlock(nn.Module):
         self.attention = nn.Conv2d(width, width, 1)  # simplified channel attention
         self.project = nn.Conv2d(width, width, 1)
         self.expand, self.shrink = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(width, width, 1)
-        # how much of each half is added; from 0 on, a block is nothing
-        self.beta, self.gamma = (nn.Parameter(torch.zeros(1, width, 1, 1)) for _ in range(2))
+        # how much of each half is added; NAFNet begins with 0, and blocks are of no use to a short training
+        self.beta, self.gamma = (nn.Parameter(torch.full((1, width, 1, 1), GATE)) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         gated = gate(self.spatial(self.first_norm(x)))
