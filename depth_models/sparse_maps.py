@@ -14,12 +14,18 @@ def is_measured(sparse: Map) -> NDArray[np.bool_]:
 
 def as_input(sparse: Map, grid: tuple[int, ...]) -> NDArray[np.float32]:
     """[1,1,*grid], 0 where nothing was measured; grid: at least [H,W], nothing is measured in the rest."""
-    height, width = sparse.shape
+    values = np.empty((1, 1, *grid), np.float32)
+    put_in(values, sparse)
+    return values
+
+
+def put_in(target: NDArray[np.float32], sparse: Map) -> None:
+    """As `as_input`, into an array that is there."""
+    (height, width), grid = sparse.shape, target.shape[2:]
     if height > grid[0] or width > grid[1]:
         raise ValueError(f'grid must be at least {height}x{width} px, got {grid[0]}x{grid[1]}')
-    values = np.zeros((1, 1, *grid), np.float32)
-    np.copyto(values[0, 0, :height, :width], sparse, where=is_measured(sparse))
-    return values
+    target.fill(0)
+    np.copyto(target[0, 0, :height, :width], sparse, where=is_measured(sparse))
 
 
 def measurements_kept(depth: Map, sparse: Map) -> Map:

@@ -24,7 +24,7 @@ from depth_models.frames import Image, Map, SparseEstimate, SparseFrame
 from depth_models.networks.graph import Graph
 from depth_models.networks.sparse_graphs import DOUBT, IMAGE, SPARSE
 from depth_models.networks.sparse_networks import KINDS, kind_of
-from depth_models.sparse_maps import as_input, is_measured, measurements_kept
+from depth_models.sparse_maps import as_input, is_measured, measurements_kept, put_in
 
 PLAIN, GUIDED = 'sparse_depth', 'sparse_depth_rgb'  # shipped weights
 HALF = 0.05  # of the larger side of the image: so far from a measurement, confidence is halved
@@ -88,7 +88,7 @@ class SparseDepthEstimator(PreparedEstimator):
                                   measured=0, guided=self.guided, stage=0, scale=scale, network=self._kind)
         prepared, laps = self._start(frame.size, scale)
         inner = scaled(frame.size, scale)
-        np.copyto(prepared.inputs[SPARSE], as_input(shrunk(sparse, known, inner), prepared.grid))
+        put_in(prepared.inputs[SPARSE], shrunk(sparse, known, inner))
         prepared.inputs[DOUBT].fill(denoise)
         if self.guided and image is not None:
             fill(prepared.inputs[IMAGE][0], image, inner)

@@ -43,13 +43,14 @@ def open_depth_dataset(folder: Path | str, layout: str = 'auto', *, use: str = '
     """
     readers = readers_for(use)
     if measured and layout != 'kitti_raw':
-        readers['kitti_raw'] = partial(_with_measurements, without=readers['kitti_raw'])
+        readers['kitti_raw'] = partial(
+            _with_measurements, completion=readers['kitti_completion'], without=readers['kitti_raw'])
     every: dict[str, Reader] = {**readers, 'mixed': partial(MixedFolder, readers=readers)}
     return open_dataset(folder, layout, every, {**EXPECTED, 'mixed': MixedFolder.layout})
 
 
-def _with_measurements(folder: Path | str, *, without: Reader) -> DepthDataset:
+def _with_measurements(folder: Path | str, *, completion: Reader, without: Reader) -> DepthDataset:
     try:
-        return KittiCompletion(folder)
+        return completion(folder)
     except LayoutError:
         return without(folder)
