@@ -48,7 +48,8 @@ Figured = dict[Case, dict[str, dict[str, Figures]]]  # by case, name of the fram
 
 DESCRIPTION = """\
 Judge enlarged depth on frames with ground truth, of which a low-resolution map is made: the mean of every
-cell of 4 x 4 or 8 x 8 px (clean), then noise, quantization, holes and bleeding edges added (noisy).
+cell of 4 x 4 or 8 x 8 px (clean), with noise and quantization added (noisy), with holes and bleeding edges
+besides (sensor).
 
 Data may be given more than once: depth in m, or stereo pairs, of which disparity in px is enlarged, as the
 papers on super-resolution do. Frames of which under half is known, as by a LiDAR, are left out.
@@ -62,7 +63,7 @@ Every method answers every pixel, and all of known truth are judged.
 metrics, and their units in the table and in the JSON (d estimated, d* true):
 """ + '\n'.join(f'  {name:12} {text}' for name, text in UNITS.items()) + """
 
-The JSON: {"mean": {"x4": {"clean": {method: {metric: value}}, "noisy": ...}, "x8": ...}, "sets": {set: the
+The JSON: {"mean": {"x4": {"clean": {method: {metric: value}}, "noisy": ..., "sensor": ...}, "x8": ...}, "sets": {set: the
 same}, "frames": {set/frame: the same}, "units": {metric: text}, "about": {...}}, null where a metric does not
 apply. A mean is over the frames where one does, each counting the same, whatever the unit of its map: where
 data of several units are given, rmse is to be read set by set, or as rmse_ratio, which has none."""

@@ -42,8 +42,9 @@ def mean_of_each(values: Tensor, valid: Tensor) -> Tensor:
 
 
 def log_error(depth: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """Mean absolute difference of the logarithms of depth, over 0 both."""
-    return mean(torch.abs(torch.log(depth.float()) - torch.log(target)), valid)
+    """Mean absolute difference of the logarithms, of the target and of depth over 0 where it is valid."""
+    # elsewhere depth may be 0: of a view of which nothing is known
+    return mean(torch.abs(torch.log(torch.where(valid, depth.float(), 1.0)) - torch.log(target)), valid)
 
 
 def vgg_loss(features: vgg.VGGFeatures, depth: Tensor, target: Tensor, valid: Tensor) -> Tensor:

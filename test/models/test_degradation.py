@@ -6,6 +6,7 @@ import pytest
 from depth_models.data.degradation import (
     CLEAN,
     NOISY,
+    SENSOR,
     Degradation,
     bled,
     cell_means,
@@ -124,14 +125,27 @@ def test_bleeding_moves_cells_at_edges_towards_the_other_surface_and_no_others()
 def test_all_of_it_is_the_same_of_the_same_seed_and_in_any_unit():
     depth = rng(5).uniform(1, 4, (80, 120)).astype(np.float32)
     depth[:20, :20] = NAN
-    one, again, other = (low_res_of(rng(seed), depth, 4, NOISY) for seed in (1, 1, 2))
+    one, again, other = (low_res_of(rng(seed), depth, 4, SENSOR) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other, equal_nan=True)
     assert np.isnan(one[:5, :5]).all()
-    np.testing.assert_allclose(low_res_of(rng(), 1024 * depth, 4, NOISY), 1024 * one, rtol=1e-6)
-    assert np.isnan(low_res_of(rng(), np.full_like(depth, NAN), 4, NOISY)).all()
+    np.testing.assert_allclose(low_res_of(rng(), 1024 * depth, 4, SENSOR), 1024 * one, rtol=1e-6)
+    assert np.isnan(low_res_of(rng(), np.full_like(depth, NAN), 4, SENSOR)).all()
     error = (one - cell_means(depth, 4))[np.isfinite(one)]
     assert 0.04 < np.sqrt(np.mean(error ** 2)) / 2.5 < 0.09
+
+
+def test_noise_alone_leaves_no_holes_and_is_no_worse_at_edges():
+    depth = np.repeat(flat((400, 400)), 4, axis=0)
+    depth[:, 200:] = 3.0
+
+    def at_edge(degradation):
+        error = np.abs(low_res_of(rng(), depth, 4, degradation) - cell_means(depth, 4))
+        return np.nanmean(error[:, 49:51]) / np.nanmean(error), np.isnan(error).mean()
+
+    (worse, holes), (much_worse, more_holes) = at_edge(NOISY), at_edge(SENSOR)
+    assert holes == 0 and more_holes == pytest.approx(0.05, abs=0.01)
+    assert worse == pytest.approx(1, abs=0.1) and much_worse > 1.5
 
 
 @pytest.mark.parametrize(('name', 'value', 'expected'), [

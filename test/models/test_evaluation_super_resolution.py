@@ -110,7 +110,7 @@ def test_what_is_given_is_the_same_in_every_run_and_another_of_another_frame():
     depth = np.full(SIZE, 3.0, np.float32)
     depth[20:40, 30:50] = 1.0
     sample = DepthSample(np.zeros((*SIZE, 3), np.uint8), depth)
-    one, again, other = (given(sample, name, 4, 'noisy') for name in ('a', 'a', 'b'))
+    one, again, other = (given(sample, name, 4, 'sensor') for name in ('a', 'a', 'b'))
     np.testing.assert_array_equal(one.low_res, again.low_res)
     assert not np.array_equal(one.low_res, other.low_res, equal_nan=True)
     clean = given(sample, 'a', 8, 'clean')
@@ -129,7 +129,7 @@ def test_the_json_has_every_figure_of_every_case_method_and_frame(folder, weight
                      '--relative', relative, '--frames', '2', '--engine', 'torch', '--precision', 'fp32',
                      '--sheet', tmp_path / 'x.png')
     assert list(made) == ['mean', 'sets', 'frames', 'units', 'about']
-    assert list(made['mean']) == ['x4', 'x8'] and list(made['mean']['x8']) == ['clean', 'noisy']
+    assert list(made['mean']) == ['x4', 'x8'] and list(made['mean']['x8']) == ['clean', 'noisy', 'sensor']
     for of_degradations in made['mean'].values():
         for methods in of_degradations.values():
             assert list(methods) == ['depth_only', 'guided', *CLASSICAL]
@@ -160,11 +160,11 @@ def test_the_json_has_every_figure_of_every_case_method_and_frame(folder, weight
     assert made['sets'] == {root: made['mean']}
     about = made['about']
     assert about['command'].startswith(f'depth-nodes evaluate super_resolution --data {folder} --layout auto')
-    assert about['sets'] == {root: {'unit': 'm', 'frames': 2}} and about['degradations']['noisy']['holes'] > 0
+    assert about['sets'] == {root: {'unit': 'm', 'frames': 2}} and about['degradations']['sensor']['holes'] > 0
     sha = hashlib.sha256(Path(weights['x8']).read_bytes()).hexdigest()
     assert about['weights']['depth_only x8']['sha256'] == sha and about['relative'] == 'mono_unet'
     assert about['parameters']['guided_filter']['clean']['epsilon'] > 0
-    assert capsys.readouterr().out.count('mean of 2') == 4
+    assert capsys.readouterr().out.count('mean of 2') == 6
     picture = cv2.imread(str(tmp_path / 'x.png'))
     assert picture.shape[1] > 10 * 340 and picture.shape[0] > 4 * 240
 
