@@ -43,18 +43,18 @@ class Degradation:
 
 
 CLEAN = Degradation()
-# The challenge on compressed depth of the AIS workshop, CVPR 2024: its winner has the low-resolution map as the
-# downsampled one plus noise (figurekim317.github.io/fpost/rga/depth_estimation), those who worked on its data
-# later as one of few bits with dense random noise (GDNet, CVPR 2025). No size is published, so these are a
-# choice:
+# The challenge on compressed depth of the AIS workshop, CVPR 2024: to its winner the low-resolution map is the
+# downsampled one plus noise (figurekim317.github.io/fpost/rga/depth_estimation), to those who worked on such
+# data later one of few bits with dense random noise (GDNet, CVPR 2025). No size is published: a choice:
 # - 5 % of even noise, fourteen times that of a structured-light camera at 2.5 m, where Khoshelham and
 #   Elberink (Sensors 2012) found 1.4e-3 d^2, 0.36 %; and 1 % more that grows with the square of depth;
 # - steps of 2 %: about seven bits over the depths of a frame.
 NOISY = Degradation(gaussian=0.05, quadratic=0.01, step=0.02)
-# And what the sensors of robots do besides: 5 % of holes, and edges that go over to the other surface by up to
-# half. What is wrong at an edge no method can see as long as it cannot tell it from the noise.
+# And what the sensors of robots do besides: 5 % of holes, and edges that go over to the other surface by up
+# to half.
 SENSOR = Degradation(gaussian=0.05, quadratic=0.01, step=0.02, holes=0.05, bleeding=0.5)
-PRESETS: Mapping[str, Degradation] = {'clean': CLEAN, 'noisy': NOISY, 'sensor': SENSOR}  # what evaluation measures
+PRESETS: Mapping[str, Degradation] = {  # what evaluation measures
+    'clean': CLEAN, 'noisy': NOISY, 'sensor': SENSOR}
 
 
 def low_res_of(rng: np.random.Generator, depth: Map, factor: int, degradation: Degradation = CLEAN) -> Map:

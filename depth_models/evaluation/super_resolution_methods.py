@@ -17,6 +17,7 @@ FACTORS = (2, 4, 8)
 SHIPPED = {**{f'x{factor}': f'depth_gan_x{factor}' for factor in FACTORS}, GUIDED: 'guided_super_resolution'}
 METHODS = (DEPTH_ONLY, GUIDED, *upsampling.METHODS)
 RELATIVE = 'mono_unet'  # where relative depth comes from, shipped weights
+PIXELS_A_METRE = 16  # disparity is given to networks as so many times fewer metres
 
 
 class Methods:
@@ -53,12 +54,15 @@ class Methods:
             found = upsampling.enlarged(method, frame.low_res, frame.image, noisy=noisy)
             return found, (perf_counter() - started) * 1e3
         size = frame.target.shape
+        # networks take no depth as farther than 300 m, and a disparity may have more px than that
+        part = 1 if unit == METRES else PIXELS_A_METRE
+        low_res = frame.low_res / np.float32(part)
         if method == DEPTH_ONLY:
             upscaler = self._upscalers[f'x{size[0] // frame.low_res.shape[0]}']
             upscaler.make_ready((*size, *frame.low_res.shape))  # takes its time once
             started = perf_counter()
-            estimate = upscaler.compute(frame.low_res, size=size, fill_holes=True)
-            return estimate.depth, (perf_counter() - started) * 1e3
+            estimate = upscaler.compute(low_res, size=size, fill_holes=True)
+            return estimate.depth * np.float32(part), (perf_counter() - started) * 1e3
         upscaler = self._upscalers[GUIDED]
         upscaler.make_ready((*size, *frame.low_res.shape))
         self._relative.make_ready(size)
@@ -66,8 +70,8 @@ class Methods:
         relative = self._relative.compute(frame.image)
         if unit != METRES:  # the network has learned relative depth as the inverse of what it enlarges
             relative = np.reciprocal(relative)
-        estimate = upscaler.compute(frame.low_res, frame.image, relative, fill_holes=True)
-        return estimate.depth, (perf_counter() - started) * 1e3
+        estimate = upscaler.compute(low_res, frame.image, relative, fill_holes=True)
+        return estimate.depth * np.float32(part), (perf_counter() - started) * 1e3
 
     def about(self) -> dict[str, Any]:
         """What made the answers."""

@@ -23,6 +23,7 @@ from depth_models.estimators.super_resolution import DepthUpscaler
 from depth_models.evaluation import depth_metrics, super_resolution
 from depth_models.evaluation.super_resolution_data import RgbDisparity, opened
 from depth_models.evaluation.super_resolution_figures import UNITS, given, judge
+from depth_models.evaluation.super_resolution_methods import Methods
 from depth_models.evaluation.upsampling import enlarged
 
 NAN = np.nan
@@ -160,7 +161,8 @@ def test_the_json_has_every_figure_of_every_case_method_and_frame(folder, weight
     assert made['sets'] == {root: made['mean']}
     about = made['about']
     assert about['command'].startswith(f'depth-nodes evaluate super_resolution --data {folder} --layout auto')
-    assert about['sets'] == {root: {'unit': 'm', 'frames': 2}} and about['degradations']['sensor']['holes'] > 0
+    assert about['sets'] == {root: {'unit': 'm', 'frames': 2}}
+    assert about['degradations']['sensor']['holes'] > about['degradations']['noisy']['holes'] == 0
     sha = hashlib.sha256(Path(weights['x8']).read_bytes()).hexdigest()
     assert about['weights']['depth_only x8']['sha256'] == sha and about['relative'] == 'mono_unet'
     assert about['parameters']['guided_filter']['clean']['epsilon'] > 0
@@ -198,6 +200,19 @@ def test_a_guided_network_gets_relative_depth_as_the_inverse_of_what_it_enlarges
     found, other = (judge(answer, frame.target, bicubic=frame.target, ms=0)['rmse'] for answer in answers)
     assert made['mean']['x4']['clean']['guided']['rmse'] == pytest.approx(found, abs=1e-5)
     assert abs(found - other) > 1e-4
+
+
+def test_disparities_beyond_the_largest_depth_of_a_network_are_enlarged_all_the_same(weights):
+    methods = Methods(argparse.Namespace(
+        methods=['depth_only', 'guided'], factors=[4], relative='mono_unet', engine='torch', precision='fp32',
+        weights_x2='', **{f'weights_{name}': weights[name] for name in ('x4', 'x8', 'guided')}))
+    depth = np.full(SIZE, 40.0, np.float32)
+    depth[:, 50:] = 80.0
+    frame = given(DepthSample(np.zeros((*SIZE, 3), np.uint8), depth), 'a', 4, 'clean')
+    for method in methods.names:
+        small, large = (methods.answer(method, frame._replace(low_res=times * frame.low_res), 'px',
+                                       noisy=False)[0] for times in (1, 8))
+        np.testing.assert_allclose(large, 8 * small, rtol=1e-5)
 
 
 @pytest.mark.parametrize(('arguments', 'reason'), [
