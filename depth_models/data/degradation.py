@@ -43,7 +43,7 @@ class Degradation:
 
 
 CLEAN = Degradation()
-# The challenge on compressed depth of the AIS workshop, CVPR 2024: to its winner the low-resolution map is the
+# The challenge on compressed depth, AIS workshop, CVPR 2024: to its winner the low-resolution map is the
 # downsampled one plus noise (figurekim317.github.io/fpost/rga/depth_estimation), to those who worked on such
 # data later one of few bits with dense random noise (GDNet, CVPR 2025). No size is published: a choice:
 # - 5 % of even noise, fourteen times that of a structured-light camera at 2.5 m, where Khoshelham and

@@ -72,7 +72,10 @@ class Training(pl.LightningModule):
                                     gradient_clip_algorithm: str | None = None) -> None:
         """What is trained beside the network is clipped by itself: neither slows the other down."""
         for group in optimizer.param_groups:
-            torch.nn.utils.clip_grad_norm_(group['params'], self.config.optimizer.gradient_norm)
+            norm = torch.nn.utils.clip_grad_norm_(group['params'], self.config.optimizer.gradient_norm)
+            # one such step, and every weight is lost; with 16 bits the scaler skips it
+            if self.config.trainer.precision != '16-mixed' and not torch.isfinite(norm):
+                raise RuntimeError(f'the gradient of step {self.global_step} is not a finite number')
 
 
 class Data(pl.LightningDataModule):

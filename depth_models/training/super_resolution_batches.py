@@ -84,7 +84,10 @@ class UpscalingViews(Views):
             depth = np.where((depth > 0) & (depth <= self.data.max_depth), depth, np.float32(np.nan))
         inverse = rng.random() < self.data.augment.inverse
         truth = inverted(depth) if inverse else depth
-        return low_res_of(rng, truth, factor, drawn(rng, self.data.degrading)), truth, depth
+        low_res = low_res_of(rng, truth, factor, drawn(rng, self.data.degrading))
+        if not np.isfinite(low_res).any():  # of nothing nothing is to be learned
+            truth = np.full_like(truth, np.nan)
+        return low_res, truth, depth
 
     def stream(self, step: int, index: int) -> np.random.Generator:
         """Of what is drawn for one sample."""

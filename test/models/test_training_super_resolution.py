@@ -127,6 +127,16 @@ def test_nothing_beyond_the_largest_depth_is_seen_or_asked_for(data):
     assert 0.02 < batch.valid.float().mean() < 0.8  # the wall is at 4 m
 
 
+def test_of_a_view_of_which_no_cell_is_given_nothing_is_asked_for(data):
+    views = DepthViews(replace(data, **PURE))
+    crop = views.crop(np.random.default_rng(0))
+    dots = np.full_like(crop.view.depth, np.nan)
+    dots[::4, ::4] = 2.0
+    low_res, truth, _ = views.maps(np.random.default_rng(0), crop._replace(
+        view=replace(crop.view, depth=dots)), 4)
+    assert np.isnan(low_res).all() and np.isnan(truth).all()
+
+
 def test_degradations_are_drawn_up_to_a_bit_beyond_those_that_are_judged():
     found = [drawn(np.random.default_rng(seed), DegradingConfig()) for seed in range(400)]
     wrong = [one for one in found if one != CLEAN]
@@ -454,6 +464,9 @@ def test_what_is_trained_beside_does_not_hold_the_network_back(boxes, tmp_path):
     for group, gradient in zip(made.param_groups, before):
         after = torch.cat([p.grad.flatten() for p in group['params']])
         torch.testing.assert_close(after, gradient / gradient.norm())
+    parameter.grad[0] = torch.nan
+    with pytest.raises(RuntimeError, match='the gradient of step 0 is not a finite number'):
+        module.configure_gradient_clipping(made)
 
 
 def test_depth_anything_is_trained_along_and_kept(boxes, tmp_path):
