@@ -65,8 +65,9 @@ metrics, and their units in the table and in the JSON (d estimated, d* true):
 
 The JSON: {"mean": {"x4": {"clean": {method: {metric: value}}, "noisy": ..., "sensor": ...}, "x8": ...},
 "sets": {set: the same}, "frames": {set/frame: the same}, "units": {metric: text}, "about": {...}}, null where
-a metric does not apply. A mean is over the frames where one does, each counting the same, whatever the unit of its map: where
-data of several units are given, rmse is to be read set by set, or as rmse_ratio, which has none."""
+a metric does not apply. A mean is over the frames where one does, each counting the same, whatever the unit
+of its map: where data of several units are given, rmse is to be read set by set, or as rmse_ratio, which has
+none."""
 
 
 class Set(NamedTuple):
