@@ -10,7 +10,8 @@ setup(
     name=NAME,
     version='0.1.0',
     packages=find_packages(include=['depth_nodes', 'depth_nodes.*', 'depth_models', 'depth_models.*']),
-    package_data={'depth_models': ['weights/*', 'training/configs/*.yaml', 'py.typed']},
+    package_data={'depth_models': ['weights/*', 'training/configs/*.yaml', 'py.typed'],
+                  'depth_nodes': ['replay/pages/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -57,5 +58,6 @@ setup(
                                       'mono_node = depth_nodes.mono_node:main',
                                       'coarse_to_fine_node = depth_nodes.coarse_to_fine_node:main',
                                       'sparse_depth_node = depth_nodes.sparse_depth_node:main',
-                                      'super_resolution_node = depth_nodes.super_resolution_node:main']},
+                                      'super_resolution_node = depth_nodes.super_resolution_node:main',
+                                      'evaluation_node = depth_nodes.evaluation_node:main']},
 )

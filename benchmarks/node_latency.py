@@ -8,11 +8,11 @@ busy processes beside it. Latency is the node's: from the last message of a set 
 
 import argparse
 import json
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from benchmarks.timing import machine  # noqa: E402
 from depth_models.frames import Camera, StereoCamera  # noqa: E402
 from depth_nodes.replay import sample  # noqa: E402
 from depth_nodes.replay.bags import Recorded  # noqa: E402
-from depth_nodes.replay.session import Run, replay  # noqa: E402
+from depth_nodes.replay.kinds import ros_arguments  # noqa: E402
+from depth_nodes.replay.play import restamped  # noqa: E402
+from depth_nodes.replay.session import Run, Setup, replay  # noqa: E402
 
 BUDGETS = (25.0, 40.0, 60.0, 100.0)  # ms
 WIDTH, HEIGHT = 1242, 375
@@ -60,9 +62,10 @@ def main() -> None:
         with ExitStack() as stack:
             for _ in range(BUSY_PROCESSES if loaded else 0):
                 stack.callback(end, subprocess.Popen([sys.executable, '-c', 'while True: pass']))
-            messages = again_and_again(recorded, options.rate, options.seconds)
-            run = replay(messages, {'latency_budget_ms': budget, 'weights': options.weights},
-                         keep=False)
+            setup = Setup('stereo', sample.TOPICS, counted=sample.LAST_OF_PAIR, namespace='/stereo',
+                          arguments=ros_arguments({'latency_budget_ms': budget, 'weights': options.weights}))
+            run = replay(setup, partial(again_and_again, recorded, options.rate, options.seconds),
+                         recorded[:len(sample.TOPICS)])
         figures = {'budget_ms': budget, 'loaded': loaded, **summarize(run)}
         runs.append(figures)
         print(json.dumps(figures), flush=True)
@@ -91,10 +94,7 @@ def again_and_again(recorded: list[Recorded], rate: float, seconds: float) -> It
         time_ns = start + round(number * 1e9 / rate)
         first = number % WINDOWS * topics
         for message in islice(recorded, first, first + topics):
-            # in CDR the stamp of the header comes first, after four bytes that say the byte order
-            stamp = struct.pack('<iI', *divmod(time_ns, 1_000_000_000))
-            yield message._replace(
-                time_ns=time_ns, data=message.data[:4] + stamp + message.data[12:])
+            yield message._replace(time_ns=time_ns, data=restamped(message.data, time_ns))
 
 
 def summarize(run: Run) -> dict[str, Any]:

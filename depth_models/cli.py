@@ -1,4 +1,4 @@
-"""`depth-nodes <command>`: what the library does without ROS and without a line of Python."""
+"""`depth-nodes <command>`: what there is to do without a line of Python, most of it without ROS."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ Run = Callable[[argparse.Namespace], None]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog='depth-nodes', description='Depth from cameras, without ROS.')
+    parser = argparse.ArgumentParser(prog='depth-nodes', description='Depth from cameras.')
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     _add(commands, 'generate', generate.add_arguments, generate.run,
          'make stereo pairs with exact disparity, or a picture of some')
@@ -48,6 +48,14 @@ def main(arguments: list[str] | None = None) -> None:
          'judge dense depth from sparse depth beside interpolation')
     _add(evaluate, 'super_resolution', evaluate_super_resolution.add_arguments, evaluate_super_resolution.run,
          'judge enlarged depth beside interpolation and filters')
+    # of the nodes, and imported late: what they need of ROS they import when they run
+    from depth_nodes.replay import command as replay
+    from depth_nodes.replay import compare
+
+    _add(commands, 'replay', replay.add_arguments, replay.run,
+         'run a node over a recording and write a report')
+    _add(commands, 'compare', compare.add_arguments, compare.run,
+         'set reports of replays side by side, with what is larger than noise marked')
     options = parser.parse_args(arguments)
     try:
         options.run(options)

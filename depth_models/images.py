@@ -20,6 +20,17 @@ def resized(image: Image, size: tuple[int, ...]) -> Image:
     return cv2.resize(image, size[::-1], interpolation=cv2.INTER_CUBIC if larger else cv2.INTER_AREA)
 
 
+def nearest(values: Map, size: tuple[int, ...]) -> Map:
+    """A map brought to (height, width) with pixel edges kept in place, each pixel as the one nearest to it.
+
+    Nothing is blended: at the edge of a thing the mean of two depths lies on neither, and what is
+    unknown must not spread. It is returned as it is when it has that size already.
+    """
+    if values.shape == size:
+        return values
+    return np.asarray(cv2.resize(values, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT))
+
+
 def shift_columns(image: Image, columns: int) -> Image:
     """The image moved right by `columns` (left where negative); uncovered columns repeat the edge."""
     if columns == 0:

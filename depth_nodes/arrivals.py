@@ -67,7 +67,8 @@ def why_silent(counts: Mapping[str, TopicCount], needed: Sequence[Group], publis
     if not silent:
         return ''
     images = [group for group in silent if not group[0].endswith('camera_info')]
-    if images and len(silent) == len(images) < len(needed):
+    has_info = any(group[0].endswith('camera_info') for group in needed)
+    if images and has_info and len(silent) == len(images) < len(needed):
         return (f'camera_info comes, but {_words(images)} does not: Fast DDS loses large '
                 'best-effort messages through its small shared-memory segment. Start '
                 'publisher and node with FASTDDS_DEFAULT_PROFILES_FILE=<share/depth_nodes/'

@@ -17,7 +17,9 @@ from depth_models.budget import MEMORY, StageCosts
 from depth_models.engines import DEVICES, ENGINES, PRECISIONS
 from depth_models.estimators.prepared import SCALES, Size
 from depth_nodes.health import FrameReport, Health, Remarks
-from depth_nodes.inputs import InputParams, SynchronizedInputs
+from depth_nodes.input_params import InputParams
+from depth_nodes.inputs import SynchronizedInputs
+from depth_nodes.lifecycle import ManagedParams
 from depth_nodes.parameters import param
 
 PLANNED = 0.96  # of the budget; the rest is for what no recent frame has shown
@@ -25,10 +27,9 @@ BEFORE, PUBLISHING = 'before', 'publishing'  # the parts of a frame that are not
 
 
 @dataclass(frozen=True)
-class NetworkParams(InputParams):
+class NetworkParams(InputParams, ManagedParams):
     """The parameters of every node that runs a network within a latency budget."""
 
-    autostart: bool = param(True, 'Configure and activate at start; false: wait for transitions.')
     engine: str = param('auto', 'What runs the network; auto: the fastest one installed.',
                         choices=ENGINES)
     device: str = param('auto', 'Where the network runs; auto: on a GPU if there is one.',

@@ -13,6 +13,7 @@ from depth_models.frames import Camera
 MIN_BASELINE, MAX_BASELINE = 0.001, 5.0  # m; outside, somebody mixed up units
 MAX_VIEW_MISFIT = 2.0  # px of the image; what it sees beside the depth's edges shifts them by as much
 MAX_MISFIT = 0.5  # px; rows or columns of a pair that differ by more do not belong together
+MAX_ROUNDING = 1.0  # px, of the size of a map that was made smaller
 MOST_PIXELS = 1 << 26  # of a map that is made for a camera; no camera has more
 MAX_LEFT_BASELINE = 1e-6  # m; rounding in a calibration file
 
@@ -64,6 +65,16 @@ def check_not_smaller(image_topic: str, image: tuple[int, int], topic: str, size
     if image[0] < size[0] or image[1] < size[1]:
         raise ValueError(f'{image_topic} is {_size(image)}, smaller than {topic}, which is {_size(size)}; '
                          f'the image must have the higher resolution: are the topics swapped?')
+
+
+def check_same_proportions(topic: str, size: tuple[int, int],
+                           other_topic: str, other: tuple[int, int]) -> None:
+    """(width, height) of two maps of the same view, the one resized to the other but for rounding."""
+    small, large = sorted((size, other))
+    if min(abs(small[1] * large[0] - large[1] * small[0]) / large[0],
+           abs(small[0] * large[1] - large[0] * small[1]) / large[1]) > MAX_ROUNDING:
+        raise ValueError(f'{topic} is {_size(size)} but {other_topic} is {_size(other)}: their proportions '
+                         f'differ, so they do not see the same; crop or register one to the other first')
 
 
 def check_same_view(topic: str, camera: Camera, image_topic: str, image_camera: Camera) -> None:

@@ -26,8 +26,11 @@ def load(params: CoarseToFineParams) -> MonoEstimator:
     return mono_estimator(COARSE_TO_FINE, params.weights, **params.engine_options())
 
 
+make_node = partial(ImageNode, 'coarse_to_fine_node', CoarseToFineParams, load)
+
+
 def main() -> None:
-    run(partial(ImageNode, 'coarse_to_fine_node', CoarseToFineParams, load))
+    run(make_node)
 
 
 if __name__ == '__main__':

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-if TYPE_CHECKING:  # it imports rclpy, which must wait for the environment
+if TYPE_CHECKING:  # they import rclpy, which must wait for the environment
     from depth_nodes.replay.session import Run
+    from depth_nodes.replay.spool import Spool
 
 ROOT = Path(__file__).parents[1]
 FRAMES, RATE = 75, 15.0  # of the recording; Hz
@@ -31,7 +32,9 @@ def main() -> None:
     set_up_environment()
     # after the environment is set, because it counts when rclpy is loaded
     from depth_nodes.replay import bags, sample
-    from depth_nodes.replay.session import replay
+    from depth_nodes.replay.kinds import ros_arguments
+    from depth_nodes.replay.session import OUTPUTS, Setup, replay
+    from depth_nodes.replay.spool import Spool
 
     bag = arguments.out / 'aloe_pan'
     shutil.rmtree(bag, ignore_errors=True)
@@ -42,14 +45,24 @@ def main() -> None:
     parameters = {'stage': arguments.stage, 'latency_budget_ms': arguments.latency_budget_ms,
                   'weights': arguments.weights}
     played = [message for message in recorded if message.topic != sample.TRUTH]
-    with tqdm(total=FRAMES, unit='pair', desc='replaying', file=sys.stdout) as bar:
-        run = replay(played, parameters, on_sent=bar.update)
-    truth = {message.time_ns: message for message in recorded if message.topic == sample.TRUTH}
-    summary = summarize(run, truth)
-    (arguments.out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
-    print(table(summary))
-    for path in draw(run, truth, recorded, arguments.out):
-        print(f'wrote {path}')
+    setup = Setup('stereo', sample.TOPICS, counted=sample.LAST_OF_PAIR, namespace='/stereo',
+                  arguments=ros_arguments(parameters))
+    with Spool() as heard:
+        def hear(topic: str, stamp: int, time_ns: int, data: bytes) -> None:
+            heard.add(topic, stamp, time_ns, OUTPUTS[topic], data)
+
+        try:
+            with tqdm(total=FRAMES, unit='pair', desc='replaying', file=sys.stdout) as bar:
+                run = replay(setup, lambda: iter(played), played[:len(sample.TOPICS)], hear=hear,
+                             forget=heard.forget, on_sent=bar.update)
+        except ChildProcessError as error:
+            sys.exit(str(error))
+        truth = {message.time_ns: message for message in recorded if message.topic == sample.TRUTH}
+        summary = summarize(run, heard, truth)
+        (arguments.out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
+        print(table(summary))
+        for path in draw(run, heard, truth, recorded, arguments.out):
+            print(f'wrote {path}')
     print(f'wrote {arguments.out / "summary.json"}')
 
 
@@ -61,7 +74,7 @@ def set_up_environment() -> None:
     use_dds_profile()
 
 
-def summarize(run: 'Run', truth: dict[int, Any]) -> dict[str, float]:
+def summarize(run: 'Run', heard: 'Spool', truth: dict[int, Any]) -> dict[str, float]:
     """The figures of the run. Shares lie in 0..1, errors are means over frames of all known pixels."""
     from depth_models.evaluation import metrics
     from depth_nodes import conversions
@@ -69,8 +82,8 @@ def summarize(run: 'Run', truth: dict[int, Any]) -> dict[str, float]:
     if not run.heard['disparity'] or not run.statistics:
         raise SystemExit('the node answered no frame')
     figures: dict[str, list[float]] = {'density': [], 'epe': [], 'bad2': []}
-    for when, message in run.heard['disparity'].items():
-        pair = {'estimate': conversions.read_disparity(message, 'disparity'),
+    for when in run.heard['disparity']:
+        pair = {'estimate': conversions.read_disparity(heard.get('disparity', when), 'disparity'),
                 'target': conversions.read_map(truth[when].message(), 'ground truth')}
         known = np.isfinite(pair['target'])
         figures['density'].append(metrics.density(**pair, valid=known))
@@ -103,30 +116,30 @@ def table(summary: dict[str, float]) -> str:
     return '\n'.join(f'  {name:<{width}}  {value:>10}' for name, value in rows)
 
 
-def draw(run: 'Run', truth: dict[int, Any], recorded: list, out: Path) -> list[Path]:
+def draw(run: 'Run', heard: 'Spool', truth: dict[int, Any], recorded: list, out: Path) -> list[Path]:
     """Pictures of the last frame that was answered on every topic; the paths written."""
     from depth_models.evaluation import pictures
     from depth_nodes import conversions
 
-    complete = set.intersection(*map(set, run.heard.values()))
+    complete = set.intersection(*run.heard.values())
     if not complete:
         raise SystemExit('no frame was answered on every topic')
     when = max(complete)
     left = conversions.read_image(next(
         m for m in recorded
         if m.time_ns == when and m.topic == '/stereo/left/image_rect').message(), 'left')
-    disparity = conversions.read_disparity(run.heard['disparity'][when], 'disparity')
+    disparity = conversions.read_disparity(heard.get('disparity', when), 'disparity')
     true_disparity = conversions.read_map(truth[when].message(), 'ground truth')
     high = float(np.nanmax(true_disparity))
-    cloud = run.heard['points'][when]
+    cloud = heard.get('points', when)
     points = np.frombuffer(cloud.data, np.float32).reshape(cloud.height, cloud.width, 4)
     panels = {
         'left': pictures.photo(left),
         'disparity': pictures.disparity_panel(disparity, high=high),
         'truth': pictures.disparity_panel(true_disparity, high=high, title='true disparity'),
-        'depth': pictures.depth_panel(conversions.read_map(run.heard['depth/image_rect'][when], 'depth')),
+        'depth': pictures.depth_panel(conversions.read_map(heard.get('depth/image_rect', when), 'depth')),
         'confidence': pictures.confidence_panel(
-            conversions.read_map(run.heard['confidence'][when], 'confidence')),
+            conversions.read_map(heard.get('confidence', when), 'confidence')),
         'error': pictures.error_panel(estimate=disparity, target=true_disparity),
         'points': pictures.cloud_panel(points, left)}
     paths = []

@@ -1,4 +1,4 @@
-"""A node that answers synchronized sets while somebody listens: what is the same whatever its frames are."""
+"""A node that hears synchronized sets, or answers them while somebody listens: what is the same in all."""
 
 from contextlib import ExitStack
 from typing import Any
@@ -13,17 +13,22 @@ from depth_nodes.parameters import Parameters
 from depth_nodes.standins import passed_over
 
 
-class FrameNode(ManagedNode):
-    """Who derives from it opens `outputs` while configured and `inputs` while active."""
+class SetsNode(ManagedNode):
+    """Who derives from it makes `inputs` while active."""
 
     inputs: SynchronizedInputs
-    outputs: DepthOutputs
 
     def __init__(self, name: str, params_type: type[Any], **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
         self.params = Parameters(self, params_type)
         for sentence in passed_over():
             self.get_logger().warning(sentence)
+
+
+class FrameNode(SetsNode):
+    """Who derives from it opens `outputs` while configured, too."""
+
+    outputs: DepthOutputs
 
     def say_ready(self, description: dict[str, str]) -> None:
         self.get_logger().info('ready: ' + ', '.join(f'{key} {value}' for key, value in description.items()))

@@ -1,14 +1,15 @@
 """
-What a node says about itself: /diagnostics once a second, ~/statistics for every frame, the log.
+What a node says about itself: /diagnostics once a second, ~/statistics for every answer, the log.
 
 Everything is counted here, by whatever thread; nothing here decides anything.
 """
 
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
@@ -29,6 +30,34 @@ class Remarks:
     warning: str = ''  # what the answer lacks, in a sentence
 
 
+class Report(Protocol):
+    """What there is to say of one answered set."""
+
+    @property
+    def header(self) -> Header: ...
+
+    @property
+    def lasting(self) -> str: ...  # a warning that counts for some seconds; ''
+
+    @property
+    def passing(self) -> str: ...  # a warning that is over with the next answer; ''
+
+    @property
+    def name(self) -> str: ...  # of what `values` are about
+
+    @property
+    def level(self) -> bytes: ...
+
+    @property
+    def message(self) -> str: ...
+
+    def values(self) -> Mapping[str, object]:
+        """By name, for the topic of every answer."""
+
+    def summary(self, recent: Sequence[Any]) -> Mapping[str, object]:
+        """By name, for diagnostics; recent: reports of this kind, this one the last."""
+
+
 @dataclass(frozen=True)
 class FrameReport:
     """What one answered frame took. All times in seconds."""
@@ -43,6 +72,43 @@ class FrameReport:
     budget: float
     remarks: Remarks = field(default_factory=Remarks)
 
+    name = 'frame'
+
+    @property
+    def lasting(self) -> str:
+        return self.shortfall
+
+    @property
+    def passing(self) -> str:
+        return self.remarks.warning
+
+    @property
+    def kept(self) -> bool:
+        """Whether it was answered within the budget."""
+        return self.total <= self.budget
+
+    @property
+    def level(self) -> bytes:
+        return DiagnosticStatus.OK if self.kept else DiagnosticStatus.WARN
+
+    @property
+    def message(self) -> str:
+        return 'within budget' if self.kept else 'over budget'
+
+    def values(self) -> dict[str, object]:
+        return {'network': self.network, 'stage': self.stage, 'scale': self.scale,
+                **{f'{part}_ms': f'{seconds * 1e3:.3f}' for part, seconds in self.parts.items()},
+                'total_ms': f'{self.total * 1e3:.3f}', 'budget_ms': f'{self.budget * 1e3:.3f}',
+                'budget_kept': self.kept, **self.remarks.values}
+
+    def summary(self, recent: Sequence['FrameReport']) -> dict[str, object]:
+        totals = sorted(report.total for report in recent)
+        return {'latency_ms_p50': f'{totals[len(totals) // 2] * 1e3:.1f}',
+                'latency_ms_max': f'{totals[-1] * 1e3:.1f}',
+                'stage_mean': f'{sum(report.stage for report in recent) / len(recent):.2f}',
+                'budget_kept': f'{sum(report.kept for report in recent) / len(recent):.3f}',
+                **self.remarks.values}
+
 
 @dataclass(frozen=True)
 class _Fault:
@@ -53,22 +119,27 @@ class _Fault:
 class Health:
     """Counters and faults of a node; publishes them while it is open."""
 
-    def __init__(self, node: Node, inputs: SynchronizedInputs, about: Mapping[str, str]) -> None:
-        """about: what else diagnostics should show, name -> value."""
+    def __init__(self, node: Node, inputs: SynchronizedInputs, about: Mapping[str, str], *,
+                 subject: str = 'depth', topic: str = '~/statistics') -> None:
+        """about: what else diagnostics should show, name -> value. subject: of the diagnostics.
+
+        topic: of the reports.
+        """
         self._node, self._inputs, self._about = node, inputs, about
+        self._subject, self._topic = subject, topic
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
         self._rejected: tuple[float, _Fault] | None = None  # when [monotonic s], and why
         self._ignored: tuple[float, _Fault] | None = None
         self._shortfall: tuple[float, _Fault] | None = None
         self._lack: tuple[float, _Fault] | None = None
-        self._recent: deque[FrameReport] = deque(maxlen=100)
+        self._recent: deque[Report] = deque(maxlen=100)
         self._said_missing = float('-inf')  # monotonic s
 
     def __enter__(self) -> 'Health':
         node = self._node
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 1)
-        self._statistics = node.create_publisher(DiagnosticArray, '~/statistics', 1)
+        self._statistics = node.create_publisher(DiagnosticArray, self._topic, 1)
         self._timer = node.create_timer(1.0, self._beat)
         return self
 
@@ -98,28 +169,22 @@ class Health:
             self._ignored = time.monotonic(), fault
         self._node.get_logger().error(f'ignored: {fault.text}', throttle_duration_sec=5.0)
 
-    def answer(self, report: FrameReport) -> None:
-        """A set was answered: count it and tell ~/statistics, when somebody listens there."""
+    def answer(self, report: Report) -> None:
+        """A set was answered: count it and tell the topic of reports, when somebody listens there."""
         with self._lock:
             self._counts['published'] += 1
             self._recent.append(report)
-            if report.shortfall:
-                self._shortfall = time.monotonic(), _Fault(DiagnosticStatus.WARN, report.shortfall)
-            warning = report.remarks.warning  # of the last answer only: when it ends, it is over
+            if report.lasting:
+                self._shortfall = time.monotonic(), _Fault(DiagnosticStatus.WARN, report.lasting)
+            warning = report.passing
             self._lack = (time.monotonic(), _Fault(DiagnosticStatus.WARN, warning)) if warning else None
             counts = dict(self._counts)
         if self._statistics.get_subscription_count() == 0:
             return
-        kept = report.total <= report.budget
-        values = {'network': report.network, 'stage': report.stage, 'scale': report.scale,
-                  **{f'{part}_ms': f'{seconds * 1e3:.3f}' for part, seconds in report.parts.items()},
-                  'total_ms': f'{report.total * 1e3:.3f}', 'budget_ms': f'{report.budget * 1e3:.3f}',
-                  'budget_kept': kept, 'dropped': counts.get('dropped', 0),
-                  'rejected': counts.get('rejected', 0), **report.remarks.values}
+        values = {**report.values(), **{name: counts.get(name, 0) for name in ('dropped', 'rejected')}}
         self._statistics.publish(DiagnosticArray(header=report.header, status=[DiagnosticStatus(
-            level=DiagnosticStatus.OK if kept else DiagnosticStatus.WARN,
-            name=f'{self._node.get_name()}: frame',
-            message='within budget' if kept else 'over budget', values=_key_values(values))]))
+            level=report.level, name=f'{self._node.get_name()}: {report.name}', message=report.message,
+            values=_key_values(values))]))
 
     def _beat(self) -> None:
         missing, now = self._inputs.missing(), time.monotonic()
@@ -148,16 +213,10 @@ class Health:
             **{name: counts.get(name, 0) for name in ('published', 'dropped', 'rejected')},
             **({'ignored': counts['ignored']} if 'ignored' in counts else {})}
         if recent:
-            totals = sorted(report.total for report in recent)
-            values |= {
-                'latency_ms_p50': f'{totals[len(totals) // 2] * 1e3:.1f}',
-                'latency_ms_max': f'{totals[-1] * 1e3:.1f}',
-                'stage_mean': f'{sum(r.stage for r in recent) / len(recent):.2f}',
-                'budget_kept': f'{sum(r.total <= r.budget for r in recent) / len(recent):.3f}',
-                **recent[-1].remarks.values}
+            values |= recent[-1].summary(recent)
         return DiagnosticStatus(
             level=faults[0].level if faults else DiagnosticStatus.OK,
-            name=f'{self._node.get_name()}: depth',
+            name=f'{self._node.get_name()}: {self._subject}',
             message='; '.join(fault.text for fault in faults) or working,
             values=_key_values(values))
 

@@ -55,16 +55,16 @@ class ImageNode(FrameNode):
     def while_active(self, keep: ExitStack) -> None:
         params = self.params.now
         transform = PointsToCamera(self, params.points_to_camera)
-        sparse = SparseDepth(transform)
+        self.sparse = SparseDepth(transform)
         if params.scale != 'none':
             transform.listen(keep)
         topics = dict(zip(MONO_TOPICS, (Topic(Image), Topic(CameraInfo)), strict=True))
         self.inputs = SynchronizedInputs(
             self, topics, params, self.receive,
-            beside=sparse.topics() if params.scale != 'none' else {})
+            beside=self.sparse.topics() if params.scale != 'none' else {})
         health = keep.enter_context(Health(self, self.inputs, self.estimator.describe()))
         self.scale = OnlineScale(
-            self, params, sparse, metric=self.estimator.metric, ignore=health.ignore)
+            self, params, self.sparse, metric=self.estimator.metric, ignore=health.ignore)
         self.newest = self.answer_frames(keep, self, self.estimator, health, used='seen')
 
     def receive(self, image: Image, info: CameraInfo, arrival: float) -> None:
@@ -78,14 +78,20 @@ class ImageNode(FrameNode):
     def estimate(self, header: Header, frame: MonoFrame, params: ImageParams, plan: Plan) -> MonoEstimate:
         return self.estimator.compute(frame.image, **plan._asdict())
 
+    def answer(self, header: Header, frame: MonoFrame, estimate: MonoEstimate, params: ImageParams
+               ) -> DepthAnswer | None:
+        """What is published of an estimate, once a frame; None as long as its depth has no unit."""
+        depth = self.scale.apply(header, frame, estimate, params)
+        if depth is None:
+            return None
+        return DepthAnswer(frame, depth, estimate.confidence, estimate.stage, params.virtual_baseline, params)
+
     def publish(self, header: Header, frame: MonoFrame, estimate: MonoEstimate, params: ImageParams, *,
                 send: bool) -> Remarks:
         if not estimate.metric:
             self.outputs.publish_relative(header, estimate.depth, send=send)
-        depth = self.scale.apply(header, frame, estimate, params)
-        if depth is not None:
-            answer = DepthAnswer(frame, depth, estimate.confidence, estimate.stage,
-                                 params.virtual_baseline, params)
+        answer = self.answer(header, frame, estimate, params)
+        if answer is not None:
             self.outputs.publish(header, answer, params, send=send)
         return self.scale.remarks(metric_wanted=bool(self.outputs.wanted() & TOPICS.keys()))
 

@@ -26,35 +26,12 @@ from rclpy.time import Time as RosTime
 from sensor_msgs.msg import CompressedImage, Image
 
 from depth_nodes.arrivals import Group, TopicCount, rates, stamp_gap, why_silent
+from depth_nodes.input_params import SetParams
 from depth_nodes.matching import Either, Matching, nanoseconds
-from depth_nodes.parameters import Checked, param
 from depth_nodes.standins.message_filters import SimpleFilter, Subscriber
 
 DEFAULT_TOLERANCE = 0.02  # s, until the frame period is known
 SILENT = 1.0  # s: an optional topic that brought nothing for so long is not waited for
-
-
-@dataclass(frozen=True)
-class InputParams(Checked):
-    """The parameters of every node that synchronizes inputs; names of image_pipeline."""
-
-    queue_size: int = param(
-        5, 'Messages kept of each topic while a set is incomplete.', low=1, high=1000)
-    approximate_sync: bool = param(
-        False, 'Match messages whose stamps differ a little; false: only equal stamps.')
-    approximate_sync_tolerance_seconds: float = param(
-        0.0, 'Largest difference of stamps in a set [s], with approximate_sync; '
-        '0.0: half of the frame period, measured.', low=0.0, high=10.0)
-    image_transport: str = param(
-        'raw', 'How images come: raw, or compressed (JPEG or PNG on the topic .../compressed).',
-        choices=('raw', 'compressed'))
-    use_system_default_qos: bool = param(
-        False, 'Subscribe with the system default QoS; false: sensor data (best effort).')
-    no_data_timeout: float = param(
-        5.0, 'Say what is missing after so long without a complete set [s].', low=0.1, high=3600.0)
-    max_image_age_ms: float = param(
-        0.0, 'Drop a set that is older than this when it arrives, by its stamp and the '
-        "node's clock [ms]; 0.0: never.", low=0.0, high=3600000.0, live=True)
 
 
 class StaleSet(ValueError):
@@ -75,7 +52,7 @@ class Topic:
 class SynchronizedInputs:
     """Subscriptions to several topics, matched by stamp. Open and close as often as needed."""
 
-    def __init__(self, node: Node, topics: Mapping[str, Topic], params: InputParams,
+    def __init__(self, node: Node, topics: Mapping[str, Topic], params: SetParams,
                  deliver: Callable[..., None], *,
                  beside: Mapping[str, tuple[type, Callable[[Any], None]]] | None = None) -> None:
         """topics: by relative name, in the order in which `deliver` wants their messages.

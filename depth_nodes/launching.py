@@ -31,9 +31,11 @@ from lifecycle_msgs.msg import Transition
 
 from depth_nodes.dds_profile import dds_environment, shared_memory_problem
 
-PARAMETERS: dict[str, tuple[type, str]] = {  # of every node: argument -> type, description
+NETWORK_PARAMETERS: dict[str, tuple[type, str]] = {  # of nodes with one: argument -> type, description
     'latency_budget_ms': (float, 'Time from the last input to the last output [ms].'),
     'engine': (str, 'What runs the network.'),
+}
+PARAMETERS: dict[str, tuple[type, str]] = {  # of every node
     'use_sim_time': (bool, 'Follow the clock of a simulator or a bag.'),
     'autostart': (bool, 'false: wait for lifecycle transitions from outside.'),
 }
@@ -60,13 +62,15 @@ IMAGE_PARAMETERS: dict[str, tuple[type, str]] = {
 
 def describe_node(name: str, file: str, *, topics: Mapping[str, str],
                   arguments: Sequence[DeclareLaunchArgument],
-                  parameters: Mapping[str, tuple[type, str]]) -> LaunchDescription:
+                  parameters: Mapping[str, tuple[type, str]], network: bool = True) -> LaunchDescription:
     """One node.
 
     name: of the executable and the node. file: of its parameters, in config/. topics: of the node ->
     the argument that renames it. arguments: those and others. parameters: beside those of every node.
+    network: it runs one, while somebody listens.
     """
-    parameters = {**parameters, **PARAMETERS}
+    parameters = {**parameters, **(NETWORK_PARAMETERS if network else {}), **PARAMETERS}
+    active = f'{name} is active' + (': it subscribes when somebody listens' if network else '')
     shipped = PathJoinSubstitution([FindPackageShare('depth_nodes'), 'config', file])
     return LaunchDescription([
         argument('namespace', '', 'Namespace of the node and its topics.'),
@@ -76,12 +80,13 @@ def describe_node(name: str, file: str, *, topics: Mapping[str, str],
         argument('manage', 'false', 'With autostart:=false, this launch configures and activates it.'),
         argument('log_level', 'info', 'debug, info, warn, error or fatal.'),
         argument('respawn', 'false', 'Start the node again 2 s after it died.'),
-        *_fast_dds(),
-        OpaqueFunction(function=partial(_node, name=name, topics=topics, parameters=parameters)),
+        *fast_dds(),
+        OpaqueFunction(function=partial(
+            _node, name=name, active=active, topics=topics, parameters=parameters)),
     ])
 
 
-def _fast_dds() -> list[Any]:
+def fast_dds() -> list[Any]:
     """Large images arrive with it. Cameras that this launch starts after us need it as much as we do."""
     environment = dds_environment()
     problem = shared_memory_problem() if environment else None
@@ -89,7 +94,7 @@ def _fast_dds() -> list[Any]:
             *([LogInfo(msg=f'depth_nodes: {problem}')] if problem else [])]
 
 
-def _node(context: Any, *, name: str, topics: Mapping[str, str],
+def _node(context: Any, *, name: str, active: str, topics: Mapping[str, str],
           parameters: Mapping[str, tuple[type, str]]) -> list[Any]:
     given = {of: ParameterValue(LaunchConfiguration(of), value_type=kind)
              for of, (kind, _) in parameters.items() if LaunchConfiguration(of).perform(context)}
@@ -101,14 +106,14 @@ def _node(context: Any, *, name: str, topics: Mapping[str, str],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         respawn=LaunchConfiguration('respawn'), respawn_delay=2.0,
         output='screen')
-    return [*_lifecycle_events(node, name), node]
+    return [*_lifecycle_events(node, active), node]
 
 
-def _lifecycle_events(node: LifecycleNode, name: str) -> list[RegisterEventHandler]:
-    """Say when the node is active; configure and activate it when asked to."""
+def _lifecycle_events(node: LifecycleNode, active: str) -> list[RegisterEventHandler]:
+    """Say `active` when the node is; configure and activate it when asked to."""
     handlers = [OnStateTransition(
         target_lifecycle_node=node, goal_state='active',
-        entities=[LogInfo(msg=f'{name} is active: it subscribes when somebody listens')])]
+        entities=[LogInfo(msg=active)])]
     managed = IfCondition(LaunchConfiguration('manage'))
 
     def transition(id_: int) -> EmitEvent:

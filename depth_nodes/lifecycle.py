@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
@@ -14,8 +15,17 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
+from depth_nodes.parameters import Checked, param
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+@dataclass(frozen=True)
+class ManagedParams(Checked):
+    """The parameters of every node that is started by `run`."""
+
+    autostart: bool = param(True, 'Configure and activate at start; false: wait for transitions.')
 
 
 class ManagedNode(LifecycleNode):

@@ -37,8 +37,11 @@ def load(params: MonoParams) -> ImageEstimator:
     return DepthAnything.from_pretrained(weights, **options)
 
 
+make_node = partial(ImageNode, 'mono_node', MonoParams, load)
+
+
 def main() -> None:
-    run(partial(ImageNode, 'mono_node', MonoParams, load))
+    run(make_node)
 
 
 if __name__ == '__main__':

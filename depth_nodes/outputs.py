@@ -7,7 +7,7 @@ publishes relative_depth/image, and the others only while a scale is fitted.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -169,13 +169,13 @@ class DepthOutputs:
 
         send: false builds the messages and sends none, to learn what building costs.
         """
-        for name, message in self._messages(header, answer, params):
+        for name, message in self.messages(header, answer, params, self.wanted()):
             if send:
                 self._publishers[name].publish(message)
 
-    def _messages(self, header: Header, answer: Answer, params: OutputParams
-                  ) -> Iterator[tuple[str, object]]:
-        wanted = self.wanted()
+    def messages(self, header: Header, answer: Answer, params: OutputParams, wanted: Set[str]
+                 ) -> Iterator[tuple[str, object]]:
+        """(topic, message) of those that are wanted; a cloud is good until the next one is made."""
         if 'disparity' in wanted:
             yield 'disparity', _disparity_message(header, answer.disparity)
         if (stage_topic := f'disparity/stage_{answer.stage}') in wanted:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from depth_nodes.coarse_to_fine_node import CoarseToFineParams
+from depth_nodes.evaluation_node import EvaluationParams
 from depth_nodes.mono_node import MonoParams
 from depth_nodes.sparse_depth_node import SparseDepthParams
 from depth_nodes.stereo_node import StereoParams
@@ -19,12 +20,14 @@ from depth_nodes.super_resolution_node import SuperResolutionParams
 
 PARAMETERS = {'stereo_node': StereoParams, 'mono_node': MonoParams,
               'coarse_to_fine_node': CoarseToFineParams, 'sparse_depth_node': SparseDepthParams,
-              'super_resolution_node': SuperResolutionParams}
+              'super_resolution_node': SuperResolutionParams, 'evaluation_node': EvaluationParams}
 FILES = {'stereo_node': 'stereo.yaml', 'mono_node': 'mono.yaml',
          'coarse_to_fine_node': 'coarse_to_fine.yaml', 'sparse_depth_node': 'sparse_depth.yaml',
-         'super_resolution_node': 'super_resolution.yaml'}
-ONE_CAMERA_NODES = ('mono_node', 'coarse_to_fine_node')
-EVERY_NODE, ONE_CAMERA = 'every node', 'nodes with one camera'
+         'super_resolution_node': 'super_resolution.yaml', 'evaluation_node': 'evaluation.yaml'}
+# what several nodes share has a table of its own; wider groups first
+GROUPS = {'every node': tuple(PARAMETERS),
+          'every depth node': tuple(name for name in PARAMETERS if name != 'evaluation_node'),
+          'nodes with one camera': ('mono_node', 'coarse_to_fine_node')}
 ROOT = Path(__file__).parents[1]
 
 
@@ -63,13 +66,20 @@ def shared(*node_names: str) -> list[Field]:
 
 
 def tables() -> dict[str, list[Field]]:
-    """The README's tables by name: what all nodes have, what those with one camera have, each node's own."""
-    found = {EVERY_NODE: shared(*PARAMETERS)}
-    found[ONE_CAMERA] = _without(found[EVERY_NODE], shared(*ONE_CAMERA_NODES))
-    for name, of in PARAMETERS.items():
-        known = found[EVERY_NODE] + (found[ONE_CAMERA] if name in ONE_CAMERA_NODES else [])
-        found[name] = _without(known, list(fields(of)))
+    """The README's tables by name: what the nodes of each group have, then each node's own."""
+    found: dict[str, list[Field]] = {}
+    for group, node_names in GROUPS.items():
+        wider = [f for name in found if {*node_names} <= {*GROUPS[name]} for f in found[name]]
+        found[group] = _without(wider, shared(*node_names))
+    for node_name, of in PARAMETERS.items():
+        known = [f for name in groups_of(node_name) for f in found[name]]
+        found[node_name] = _without(known, list(fields(of)))
     return found
+
+
+def groups_of(node_name: str) -> list[str]:
+    """The names of the groups that a node belongs to."""
+    return [group for group, node_names in GROUPS.items() if node_name in node_names]
 
 
 def _without(known: list[Field], of: list[Field]) -> list[Field]:

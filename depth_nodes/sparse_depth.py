@@ -35,7 +35,12 @@ class SparseDepth:
 
     def topics(self) -> dict[str, tuple[type, Callable[[Any], None]]]:
         """To subscribe to: name -> message type, callback."""
-        return {IMAGE: (Image, self._keep), POINTS: (PointCloud2, self._keep)}
+        return {IMAGE: (Image, self.keep), POINTS: (PointCloud2, self.keep)}
+
+    def keep(self, message: Image | PointCloud2) -> None:
+        """Until a frame takes it, or newer ones crowd it out."""
+        with self._lock:
+            self._kept.append(message)
 
     def take(self, header: Header, camera: Camera, max_age: float, image_topic: str) -> Map | None:
         """Depth [H,W] m as the camera sees it, NaN where unknown; None where nothing is near in time.
@@ -62,10 +67,6 @@ class SparseDepth:
         with self._lock:
             kept = [message for message in self._kept if stamp_ns(message.header.stamp) <= stamp]
             self._kept = deque(kept, maxlen=KEPT)
-
-    def _keep(self, message: Image | PointCloud2) -> None:
-        with self._lock:
-            self._kept.append(message)
 
     def _nearest(self, stamp: int, max_age: float) -> Image | PointCloud2 | None:
         def age(message: Image | PointCloud2) -> int:

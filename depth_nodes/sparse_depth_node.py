@@ -83,11 +83,15 @@ class SparseDepthNode(FrameNode):
                  ) -> SparseEstimate:
         return self.estimator.compute(frame.sparse, frame.image, denoise=params.denoise, **plan._asdict())
 
+    def answer(self, header: Header, frame: SparseFrame, estimate: SparseEstimate,
+               params: SparseDepthParams) -> DepthAnswer:
+        """What is published of an estimate."""
+        return DepthAnswer(frame, estimate.depth, estimate.confidence, estimate.stage,
+                           params.virtual_baseline, params)
+
     def publish(self, header: Header, frame: SparseFrame, estimate: SparseEstimate,
                 params: SparseDepthParams, *, send: bool) -> Remarks:
-        answer = DepthAnswer(frame, estimate.depth, estimate.confidence, estimate.stage,
-                             params.virtual_baseline, params)
-        self.outputs.publish(header, answer, params, send=send)
+        self.outputs.publish(header, self.answer(header, frame, estimate, params), params, send=send)
         share = estimate.measured / estimate.depth.size
         return Remarks({'measured': estimate.measured, 'measured_share': f'{share:.6f}',
                         'guided': estimate.guided}, _lack(frame, estimate))

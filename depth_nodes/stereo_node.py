@@ -57,18 +57,18 @@ class StereoNode(FrameNode):
 
     def while_configured(self, keep: ExitStack) -> None:
         params = self.params.now
-        self.matcher = load_matcher(
+        self.estimator = load_matcher(
             params.weights, min_disparity=params.min_disparity, max_disparity=params.max_disparity,
             **params.engine_options())
-        self.matcher.warm_up(params.scales())
-        self.say_ready(self.matcher.describe())
+        self.estimator.warm_up(params.scales())
+        self.say_ready(self.estimator.describe())
         self.outputs = keep.enter_context(DepthOutputs(
             self, self.follow_listeners, stages=STAGES if params.publish_intermediate else 0))
 
     def while_active(self, keep: ExitStack) -> None:
         self.inputs = SynchronizedInputs(self, TOPICS, self.params.now, self.receive)
-        health = keep.enter_context(Health(self, self.inputs, self.matcher.describe()))
-        self.newest = self.answer_frames(keep, self, self.matcher, health, used='matched')
+        health = keep.enter_context(Health(self, self.inputs, self.estimator.describe()))
+        self.newest = self.answer_frames(keep, self, self.estimator, health, used='matched')
 
     def receive(self, left: Image, left_info: CameraInfo, right: Image, right_info: CameraInfo,
                 arrival: float) -> None:
@@ -85,12 +85,17 @@ class StereoNode(FrameNode):
             self.outputs.publish_stage(header, StereoAnswer(frame, estimate, params))
 
         telling = plan is not REHEARSAL and self.outputs.stages_wanted()
-        return self.matcher.compute(frame.left, frame.right, on_stage=tell if telling else None,
+        return self.estimator.compute(frame.left, frame.right, on_stage=tell if telling else None,
                                     **plan._asdict())
+
+    def answer(self, header: Header, frame: StereoFrame, estimate: StereoEstimate, params: StereoParams
+               ) -> StereoAnswer:
+        """What is published of an estimate."""
+        return StereoAnswer(frame, estimate, params)
 
     def publish(self, header: Header, frame: StereoFrame, estimate: StereoEstimate,
                 params: StereoParams, *, send: bool) -> Remarks:
-        self.outputs.publish(header, StereoAnswer(frame, estimate, params), params, send=send)
+        self.outputs.publish(header, self.answer(header, frame, estimate, params), params, send=send)
         return Remarks()
 
 

@@ -121,11 +121,15 @@ class SuperResolutionNode(FrameNode):
             frame.low_res, frame.image, frame.relative, size=(height, width), method=params.method,
             deadline=plan.deadline, scale=plan.scale, fill_holes=params.fill_holes)
 
+    def answer(self, header: Header, frame: LowResFrame, estimate: SuperResolutionEstimate,
+               params: SuperResolutionParams) -> DepthAnswer:
+        """What is published of an estimate."""
+        return DepthAnswer(frame, estimate.depth, estimate.confidence, estimate.stage,
+                           params.virtual_baseline, params, frame.info)
+
     def publish(self, header: Header, frame: LowResFrame, estimate: SuperResolutionEstimate,
                 params: SuperResolutionParams, *, send: bool) -> Remarks:
-        answer = DepthAnswer(frame, estimate.depth, estimate.confidence, estimate.stage,
-                             params.virtual_baseline, params, frame.info)
-        self.outputs.publish(header, answer, params, send=send)
+        self.outputs.publish(header, self.answer(header, frame, estimate, params), params, send=send)
         share = estimate.measured / frame.low_res.size
         return Remarks({'method': estimate.method, 'measured': estimate.measured,
                         'measured_share': f'{share:.6f}'}, _lack(frame, estimate, params))

@@ -31,9 +31,7 @@ def test_the_parameter_file_holds_every_default(node_name):
 
 @pytest.mark.parametrize('node_name', reference.PARAMETERS)
 def test_the_readme_explains_every_parameter_of_a_node_once(node_name):
-    names = [reference.EVERY_NODE, node_name]
-    if node_name in reference.ONE_CAMERA_NODES:
-        names.append(reference.ONE_CAMERA)
+    names = [*reference.groups_of(node_name), node_name]
     readme = (ROOT / 'README.md').read_text()
     tables = [readme.split(f'<!-- parameters of {name} -->')[1].split('<!-- end -->')[0] for name in names]
     for f in fields(reference.PARAMETERS[node_name]):

@@ -26,6 +26,7 @@ CAMERA = StereoCamera(Camera(WIDTH, HEIGHT, fx=800.0, fy=800.0, cx=319.5, cy=239
 FRAME_ID = 'left_camera_optical_frame'
 START_NS = 1_700_000_000_000_000_000
 TRUTH = '/stereo/ground_truth/disparity'
+LAST_OF_PAIR = '/stereo/right/image_rect'
 TOPICS = {'/stereo/left/image_rect': 'sensor_msgs/msg/Image',
           '/stereo/left/camera_info': 'sensor_msgs/msg/CameraInfo',
           '/stereo/right/image_rect': 'sensor_msgs/msg/Image',

@@ -155,7 +155,9 @@ class Graph:
                 self._kind(topic), topic, self.heard[topic].append, 10)
 
     def _kind(self, topic: str) -> type:
-        return DiagnosticArray if topic.endswith('/statistics') else KINDS.get(topic, DisparityImage)
+        if topic.endswith(('/statistics', '/metrics')):
+            return DiagnosticArray
+        return KINDS.get(topic, DisparityImage)
 
     def ignore(self, *topics: str) -> None:
         for topic in topics:
@@ -217,9 +219,11 @@ class Graph:
 
     def _spin_until(self, condition: Callable[[], bool], seconds: float) -> bool:
         end = time.monotonic() + seconds
-        while not condition() and time.monotonic() < end:
+        while not condition():  # asked once a turn: it may send something
+            if time.monotonic() >= end:
+                return False
             self.executor.spin_once(timeout_sec=0.02)
-        return condition()
+        return True
 
     def wait(self, condition: Callable[[], Any], limit: float = 20.0, what: str = '') -> None:
         assert self._spin_until(condition, limit), f'timed out after {limit} s: {what}'

@@ -10,6 +10,7 @@ from depth_nodes.camera_checks import (
     check_not_smaller,
     check_pair,
     check_projection,
+    check_same_proportions,
     check_same_size,
     check_same_view,
 )
@@ -144,3 +145,20 @@ def test_an_image_smaller_than_the_map_is_none_to_be_guided_by():
     for image in ((159, 480), (640, 119)):
         with pytest.raises(ValueError, match=r'image_rect is \d+x\d+, smaller than low_res/image_rect,'):
             check_not_smaller('image_rect', image, 'low_res/image_rect', (160, 120))
+
+
+@pytest.mark.parametrize(('one', 'other'), [
+    ((640, 480), (640, 480)), ((640, 480), (1280, 960)), ((1242, 375), (621, 188)), ((1242, 375), (310, 94)),
+    ((160, 45), (1280, 366))], ids=str)
+def test_a_map_and_itself_resized_have_the_same_proportions(one, other):
+    check_same_proportions('truth', one, 'depth', other)
+    check_same_proportions('truth', other, 'depth', one)
+
+
+@pytest.mark.parametrize(('one', 'other'), [
+    ((640, 480), (640, 360)), ((1242, 375), (640, 480)), ((1242, 375), (621, 184)), ((480, 640), (640, 480))],
+    ids=str)
+def test_maps_of_other_proportions_are_refused(one, other):
+    words = f'truth is {one[0]}x{one[1]} but depth is {other[0]}x{other[1]}: their proportions differ'
+    with pytest.raises(ValueError, match=words):
+        check_same_proportions('truth', one, 'depth', other)

@@ -94,10 +94,15 @@ def consistent(disparity: Map, of_right: Map) -> Mask:
     A pixel whose match lies outside the right image or is unknown there is not. This is how
     Middlebury made mask0nocc.png: on Motorcycle (2014) the two agree in every pixel.
     """
+    with np.errstate(invalid='ignore'):
+        return np.abs(at_match(disparity, of_right) - disparity) <= CONSISTENT
+
+
+def at_match(disparity: Map, of_right: Map) -> Map:
+    """[H,W] px: the right view's disparity at the matched column; NaN where it is outside, or one unknown."""
     known = np.isfinite(disparity)
     columns = np.arange(disparity.shape[1]) - np.where(known, disparity, 0)
     matches = np.rint(columns).astype(np.intp)
     inside = known & (matches >= 0) & (matches < disparity.shape[1])
     found = np.take_along_axis(of_right, np.clip(matches, 0, disparity.shape[1] - 1), axis=1)
-    with np.errstate(invalid='ignore'):
-        return inside & (np.abs(found - disparity) <= CONSISTENT)
+    return np.where(inside, found, np.float32(np.nan))
