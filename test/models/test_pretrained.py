@@ -8,10 +8,16 @@ import pytest
 import torch
 
 from depth_models import pretrained
-from depth_models.networks import mono_networks, sparse_networks, stereo_networks
+from depth_models.networks import (
+    mono_networks,
+    sparse_networks,
+    stereo_networks,
+    super_resolution_networks,
+)
 from depth_models.networks.anynet import AnyNet, AnyNetConfig
 
-EVERY_KIND = [*stereo_networks.KINDS, *mono_networks.KINDS, *sparse_networks.KINDS]
+EVERY_KIND = [*stereo_networks.KINDS, *mono_networks.KINDS, *sparse_networks.KINDS,
+              *super_resolution_networks.KINDS]
 SMALL = AnyNetConfig(channels=(2, 4, 6), matching_channels=4, propagation_channels=4)
 
 
