@@ -34,6 +34,8 @@ setup(
         # faster than torch; onnx because graphs are exported on first use
         'engines': ['onnx', 'onnxruntime', 'openvino'],
         'demo': ['rosbags'],
+        # replays of many bags at once: processes of one machine, or workers on many
+        'fleet': ['distributed'],
         # networks of Depth Anything V2; their weights come from the Hugging Face hub
         'depth_anything': ['transformers>=4.45'],
         # embreex and trimesh cast the rays of generated worlds

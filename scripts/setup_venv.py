@@ -72,7 +72,7 @@ def set_up(venv: Path) -> None:
     pip_install('pip', 'setuptools', 'wheel')
     pip_install('torch', *torch_source())
     pip_install('--no-deps', '--no-build-isolation', '--editable', str(ROOT))
-    extras = {'engines', 'demo', 'train', 'test', 'dev'} | ({'ros'} if system is None else set())
+    extras = {'engines', 'demo', 'fleet', 'train', 'test', 'dev'} | ({'ros'} if system is None else set())
     wanted = requirements(python, extras)
     if system is not None and 'cv2' in system:
         wanted = [name for name in wanted if not name.startswith('opencv')]

@@ -72,7 +72,7 @@ def test_networks_use_torch_and_each_other_only(path):
 # what a machine without a ROS 2 install lacks, and where alone it is imported
 DOORS = {'cv_bridge': 'depth_nodes/standins/', 'message_filters': 'depth_nodes/standins/',
          'tf2_ros': 'depth_nodes/transforms.py', 'launch': 'depth_nodes/launching.py',
-         'launch_ros': 'depth_nodes/launching.py'}
+         'launch_ros': 'depth_nodes/launching.py', 'distributed': 'depth_nodes/replay/cluster.py'}
 
 
 @pytest.mark.parametrize('path', files('depth_nodes'))

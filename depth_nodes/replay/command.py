@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--left-right', action='store_true',
                         help='stereo, every frame: match each pair from the right too, at twice the '
                              'time, and compare')
+    many = parser.add_mutually_exclusive_group()
+    many.add_argument('--jobs', type=int, default=1, metavar='N',
+                      help='so many bags at once, each in a process of this machine')
+    many.add_argument('--scheduler', metavar='ADDRESS',
+                      help='replay the bags on the workers of a Dask scheduler, as host:8786')
+    parser.add_argument('--again', action='store_true',
+                        help='of several bags, also those whose report is there and of the same')
 
 
 def run(options: argparse.Namespace) -> None:
@@ -54,37 +61,34 @@ def run(options: argparse.Namespace) -> None:
     request = Request.of(options)
     if request.record is not None and len(options.bag) > 1:
         raise ValueError('--record takes what the node makes of one bag, got several')
+    if options.jobs < 1:
+        raise ValueError(f'--jobs must be 1 or more, got {options.jobs}')
     set_up_environment()
+    command = shlex.join(['depth-nodes', *sys.argv[1:]])
+    if len(options.bag) > 1 or options.scheduler:
+        from depth_nodes.replay.fleet import conclude, replay_all
+
+        if options.scheduler is None:
+            replayer()  # without ROS all bags would fail alike
+        conclude(replay_all(options.bag, request, options.report, command=command, jobs=options.jobs,
+                            scheduler=options.scheduler, again=options.again), options.report)
+        return
+    replay_bag = replayer()
+    from depth_nodes.replay.report import write_report
+
+    result = replay_bag(options.bag[0], request, command)
+    print(table(result))
+    print(f'wrote {write_report(result, options.report)}')
+
+
+def replayer() -> Callable[..., dict[str, Any]]:
+    """`one_bag.replay_bag`; an ImportError that says what to install where it cannot be had."""
     try:
         from depth_nodes.replay.one_bag import replay_bag
-        from depth_nodes.replay.report import write_report
     except ImportError as error:
         raise ImportError(f'replay needs ROS 2 and rosbags ({error}): source a ROS 2 install, or {INSTALL}'
                           ) from error
-    command = shlex.join(['depth-nodes', *sys.argv[1:]])
-    failed = []
-    for path, folder in zip(options.bag, folders(options.bag, options.report)):
-        try:
-            result = replay_bag(path, request, command)
-        except (OSError, ValueError) as error:
-            if len(options.bag) == 1:
-                raise
-            failed.append(f'{path}: {error}')  # the others go on
-            print(failed[-1], file=sys.stderr)
-            continue
-        print(table(result))
-        print(f'wrote {write_report(result, folder)}')
-    if failed:
-        raise ValueError(f'{len(failed)} of {len(options.bag)} bags have no report: {"; ".join(failed)}')
-
-
-def folders(bags: Sequence[Path], report: Path) -> list[Path]:
-    """Of each bag's report: `report` itself for one, folders of the bags' names in it for several."""
-    if len(bags) == 1:
-        return [report]
-    names = [bag.stem for bag in bags]
-    return [report / (name if names.count(name) == 1 else f'{index}_{name}')
-            for index, name in enumerate(names)]
+    return replay_bag
 
 
 def table(result: Mapping[str, Any]) -> str:

@@ -27,8 +27,8 @@ from depth_nodes.sparse_depth import POINTS
 from depth_nodes.transforms import IDENTITY
 
 
-def replay_bag(path: Path, request: Request, command: str = '') -> dict[str, Any]:
-    """The result of `result.assemble`. command: that was given, for the report.
+def replay_bag(path: Path, request: Request, command: str = '', *, quiet: bool = False) -> dict[str, Any]:
+    """The result of `result.assemble`. command: that was given, for the report. quiet: print nothing.
 
     Raises ValueError or OSError, in a sentence, when the bag or the node cannot be used.
     """
@@ -42,13 +42,13 @@ def replay_bag(path: Path, request: Request, command: str = '') -> dict[str, Any
             slop, first, kind = sets.slop, next(iter(sets)), bag.kind  # it raises where there is none
             frame = as_taken(request.node, first.messages).header.frame_id
             parameters = {**given, **_mounted(bag, given, first, frame)}
-        for sentence in choice.said:
+        for sentence in () if quiet else choice.said:
             print(sentence)
         reading = _Reading(path, choice, request.slop, cameras)
         truth = _truth(keep, path, choice, request, slop, frame)
         judge = Judge(truth)
         bar = keep.enter_context(tqdm(unit='set', total=request.frames or None, desc=path.name,
-                                      file=sys.stderr, disable=None))
+                                      file=sys.stderr, disable=True if quiet else None))
         if request.realtime:
             source = Source(path, request.node, choice, reading.sets, slop, bool(cameras), request.frames)
             lived = realtime(source, judge, parameters=parameters, rate=request.rate,

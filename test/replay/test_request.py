@@ -45,13 +45,6 @@ def test_a_recording_is_never_written_over(tmp_path):
         asked('--record', str(tmp_path))
 
 
-def test_reports_of_several_bags_get_folders_of_their_own(tmp_path):
-    bags = [tmp_path / name for name in ('a/run.mcap', 'b/run.mcap', 'other.db3')]
-    assert command.folders(bags[:1], tmp_path / 'r') == [tmp_path / 'r']
-    assert [str(f.relative_to(tmp_path)) for f in command.folders(bags, tmp_path / 'r')] == [
-        'r/0_run', 'r/1_run', 'r/other']
-
-
 def test_the_nodes_of_the_command_are_those_that_topics_are_found_for():
     pytest.importorskip('rclpy')
     from depth_nodes.replay.kinds import MAKERS
