@@ -33,7 +33,8 @@ setup(
                 'ros-kilted-stereo-msgs'],
         # faster than torch; onnx because graphs are exported on first use
         'engines': ['onnx', 'onnxruntime', 'openvino'],
-        'demo': ['rosbags'],
+        # bags, and the pages of reports
+        'demo': ['Jinja2', 'PyYAML', 'rosbags>=0.11'],
         # replays of many bags at once: processes of one machine, or workers on many
         'fleet': ['distributed'],
         # networks of Depth Anything V2; their weights come from the Hugging Face hub

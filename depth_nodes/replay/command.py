@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from depth_nodes.replay.request import Request
+from depth_nodes.replay.request import AUTO, TRUTH_KINDS, Request
 
 NODES = ('stereo', 'mono', 'coarse_to_fine', 'sparse_depth', 'super_resolution')
 INSTALL = "pip install 'depth_nodes[ros,demo]'"
@@ -41,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--truth', default='auto', metavar='WHAT',
                         help='topic:/NAME, folder:DIR of PNG, PFM or NPY by stamp, none, or auto: a topic '
                              'that looks like it (default)')
+    parser.add_argument('--truth-kind', default=AUTO, choices=TRUTH_KINDS,
+                        help='what the files of a folder hold: depth (PNG in mm), kitti_depth (PNG in 1/256 '
+                             'm), disparity (PNG in 1/256 px); PFM and NPY in m or px. auto goes by the '
+                             "folder's name")
+    parser.add_argument('--truth-to-camera', type=float, nargs=16, metavar='M',
+                        help='where points of the truth are from the camera, a 4x4 in row order [m], if the '
+                             'bag has no /tf_static')
     parser.add_argument('--slop', type=float, metavar='S',
                         help='largest difference of stamps in a set [s]; found, if not given')
     parser.add_argument('--frames', type=int, default=0, metavar='N', help='only the first N sets')

@@ -47,6 +47,7 @@ class Judge:
         self._before: View | None = None
         self._accumulator = Accumulator()
         self._compared = False
+        self._without_depth = 0  # frames whose truth is disparity, while the answer has none
         self.rows: list[Row] = []
         self.showcase = Showcase()
 
@@ -63,6 +64,7 @@ class Judge:
             truth = None if self._truth is None else self._truth.at(
                 stamp_ns if truth_ns is None else truth_ns, view.pair or view.camera, view.depth.shape)
             figures = self._compare(view, truth) if truth else {}
+            self._without_depth += truth is not None and not figures
             checks = self._check(view)
             self._show(stamp_ns, view, truth, {**figures, **checks})
         self._before = view
@@ -72,7 +74,11 @@ class Judge:
         """What there is to say about the truth, in sentences."""
         if self._truth is None:
             return ['there is no ground truth: what the self-checks find is no error of depth']
-        return self._truth.said()
+        said = self._truth.said()
+        if self._without_depth:
+            said.append(f'{self._without_depth} frames have true disparity and were compared with nothing: '
+                        'it has no depth without the baseline of a pair')
+        return said
 
     def distance(self) -> list[dict[str, float]]:
         return self._accumulator.distance() if self._compared else []

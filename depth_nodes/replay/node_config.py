@@ -42,13 +42,19 @@ def read_config(path: Path, kind: str) -> dict[str, Any]:
     return everybody
 
 
-def check_names(parameters: Mapping[str, Any], kind: str) -> None:
-    """ValueError where the node has no parameter of a name."""
-    known = [f.name for f in fields(getattr(import_module(module_of(kind)), TYPES[kind]))]
-    for name in parameters:
-        if name not in known:
+def as_declared(parameters: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Whole numbers as floats where the node has one. ValueError where it has no parameter of a name."""
+    defaults = {f.name: f.default for f in fields(getattr(import_module(module_of(kind)), TYPES[kind]))}
+    found = dict(parameters)
+    for name, value in parameters.items():
+        if name not in defaults:
             raise ValueError(f'--param {name}: {name_of(kind)} has no such parameter, it has '
-                             f'{", ".join(known)}')
+                             f'{", ".join(defaults)}')
+        if isinstance(defaults[name], tuple) and isinstance(value, list):
+            found[name] = [float(each) if type(each) is int else each for each in value]
+        elif isinstance(defaults[name], float) and type(value) is int:  # a bool is an int too
+            found[name] = float(value)
+    return found
 
 
 def _sections(content: Any, above: str = '') -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sensor_msgs.msg import CameraInfo
 from tqdm import tqdm
 
@@ -16,7 +17,7 @@ from depth_nodes.replay.every_frame import every_frame
 from depth_nodes.replay.ground_truth import FolderTruth, GroundTruth, TopicTruth
 from depth_nodes.replay.judge import Judge
 from depth_nodes.replay.kinds import as_taken, name_of
-from depth_nodes.replay.node_config import check_names, read_config
+from depth_nodes.replay.node_config import as_declared, read_config
 from depth_nodes.replay.realtime import Source, realtime
 from depth_nodes.replay.request import FOLDER, NONE, TOPIC, Request
 from depth_nodes.replay.sets import MessageSet, Sets
@@ -24,7 +25,7 @@ from depth_nodes.replay.static_transforms import StaticTransforms
 from depth_nodes.replay.topics import Choice, choose
 from depth_nodes.replay.truth_topic import SLOP
 from depth_nodes.sparse_depth import POINTS
-from depth_nodes.transforms import IDENTITY
+from depth_nodes.transforms import IDENTITY, check_transform
 
 
 def replay_bag(path: Path, request: Request, command: str = '', *, quiet: bool = False) -> dict[str, Any]:
@@ -33,8 +34,8 @@ def replay_bag(path: Path, request: Request, command: str = '', *, quiet: bool =
     Raises ValueError or OSError, in a sentence, when the bag or the node cannot be used.
     """
     cameras = {role: read_camera_yaml(file) for role, file in request.cameras.items()}
-    check_names(request.parameters, request.node)
-    given = {**(read_config(request.config, request.node) if request.config else {}), **request.parameters}
+    own = as_declared(request.parameters, request.node)
+    given = {**(read_config(request.config, request.node) if request.config else {}), **own}
     with ExitStack() as keep:
         with Bag(path) as bag:
             choice = choose(request.node, bag.topics, _overrides(request))
@@ -112,8 +113,13 @@ def _truth(keep: ExitStack, path: Path, choice: Choice, request: Request, slop: 
            ) -> GroundTruth | None:
     """Where the truth comes from; open as long as `keep`."""
     if request.truth.startswith(FOLDER):
-        return FolderTruth(Path(request.truth.removeprefix(FOLDER)))
+        return FolderTruth(Path(request.truth.removeprefix(FOLDER)), request.truth_kind)
     if choice.truth is None:
         return None
     kind, topic = choice.truth
-    return TopicTruth(keep.enter_context(Bag(path)), topic, kind, max(slop, SLOP), camera_frame=frame)
+    transform = None
+    if request.truth_to_camera:
+        check_transform('--truth-to-camera', request.truth_to_camera)
+        transform = np.reshape(request.truth_to_camera, (4, 4))
+    return TopicTruth(keep.enter_context(Bag(path)), topic, kind, max(slop, SLOP), transform=transform,
+                      camera_frame=frame)

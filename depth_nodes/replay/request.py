@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 AUTO, NONE, TOPIC, FOLDER = 'auto', 'none', 'topic:', 'folder:'
+TRUTH_KINDS = (AUTO, 'depth', 'kitti_depth', 'disparity')
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Request:
     topics: Mapping[str, str] = field(default_factory=dict)  # role -> topic of the bag
     cameras: Mapping[str, Path] = field(default_factory=dict)  # role -> file of a calibration
     truth: str = AUTO  # or 'none', 'topic:/NAME', 'folder:DIR'
+    truth_kind: str = AUTO  # of what is in the folder, TRUTH_KINDS
+    truth_to_camera: tuple[float, ...] = ()  # 4x4 in row order, of points; empty: as /tf_static says
     slop: float | None = None  # s; None: found
     frames: int = 0  # the first so many sets; 0: all
     left_right: bool = False
@@ -43,6 +46,10 @@ class Request:
             raise ValueError('--left-right needs --node stereo and --every-frame')
         if self.truth not in (AUTO, NONE) and not self.truth.startswith((TOPIC, FOLDER)):
             raise ValueError(f'--truth must be auto, none, topic:/NAME or folder:DIR, got {self.truth!r}')
+        if self.truth_kind not in TRUTH_KINDS:
+            raise ValueError(f'--truth-kind must be one of {", ".join(TRUTH_KINDS)}, got {self.truth_kind!r}')
+        if self.truth_kind != AUTO and not self.truth.startswith(FOLDER):
+            raise ValueError('--truth-kind is of the files of --truth folder:DIR: a topic says what it holds')
         if self.config is not None and not self.config.is_file():
             raise FileNotFoundError(f'--config {self.config}: there is no such file')
         if self.record is not None and self.record.exists():
@@ -56,7 +63,8 @@ class Request:
             {name: _value(text) for name, text in _pairs('--param', options.param).items()},
             options.realtime, options.rate, options.loop, options.record, _pairs('--topic', options.topic),
             {role: Path(file) for role, file in _pairs('--camera-info', options.camera_info).items()},
-            options.truth, options.slop, options.frames, options.left_right)
+            options.truth, options.truth_kind, tuple(options.truth_to_camera or ()),
+            options.slop, options.frames, options.left_right)
 
     @property
     def mode(self) -> str:
@@ -75,9 +83,11 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
 
 
 def _value(text: str) -> Any:
-    """As a parameter file would read it: a bool, an int, a float, else words."""
+    """As a parameter file would read it: a bool, an int, a float, a list of them, else words."""
     if text in ('true', 'false'):
         return text == 'true'
+    if text.startswith('['):
+        return [_value(each.strip()) for each in text.strip('[]').split(',')]
     for kind in (int, float):
         try:
             return kind(text)

@@ -37,7 +37,7 @@ class StaticTransforms:
         if root != other_root:
             known = ', '.join(sorted({*self._above, *(above for above, _ in self._above.values())}))
             raise ValueError(f"the bag's /tf_static does not say where {source!r} is from {target!r}, it has "
-                             f'{known or "no frames"}; give the 4x4 transform')
+                             f'{known or "no frames"}; give the 4x4 transform (--truth-to-camera)')
         return np.linalg.inv(other_up) @ up
 
     def _to_root(self, frame: str) -> tuple[str, NDArray[np.float64]]:

@@ -95,7 +95,8 @@ def without_hidden(depth: Map, camera: Camera) -> Map:
     around = np.ones([2 * round(focal * HIDING) + 1 for focal in (camera.fy, camera.fx)], np.uint8)
     near = np.asarray(cv2.erode(np.where(np.isfinite(depth), depth, np.float32(np.inf)), around))
     with np.errstate(invalid='ignore'):
-        return np.where(depth > near * np.float32(EDGE_RATIO), np.float32(np.nan), depth)
+        # not near times the ratio: beyond the border it is as large as a float can be
+        return np.where(depth * np.float32(1 / EDGE_RATIO) > near, np.float32(np.nan), depth)
 
 
 def _sized(values: Map, name: str, size: tuple[int, ...]) -> Map:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip('rclpy')
-from depth_nodes.replay.node_config import check_names, read_config
+from depth_nodes.replay.node_config import as_declared, read_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,9 +40,17 @@ def test_a_file_that_cannot_be_meant_is_an_error(tmp_path, text, why):
 def test_the_shipped_files_are_read_and_name_no_other_parameters(kind):
     found = read_config(ROOT / 'config' / f'{kind}.yaml', kind)
     assert found['max_range'] == 100.0
-    check_names(found, kind)
+    as_declared(found, kind)
 
 
 def test_a_parameter_that_a_node_does_not_have_is_said():
     with pytest.raises(ValueError, match=r'wheights: stereo_node has no such parameter, it has .*weights'):
-        check_names({'wheights': 'anynet'}, 'stereo')
+        as_declared({'wheights': 'anynet'}, 'stereo')
+
+
+def test_whole_numbers_become_floats_where_the_node_has_floats():
+    found = as_declared({'latency_budget_ms': 160, 'stage': 2, 'use_color': True}, 'stereo')
+    assert found == {'latency_budget_ms': 160.0, 'stage': 2, 'use_color': True}
+    assert [type(value) for value in found.values()] == [float, int, bool]
+    identity = as_declared({'points_to_camera': [1, 0, 0, 0.5]}, 'sparse_depth')
+    assert [type(value) for value in identity['points_to_camera']] == [float] * 4

@@ -45,6 +45,18 @@ def test_a_bag_becomes_a_report_and_two_reports_a_comparison(bag, tmp_path):
     assert 'epe' in done.stdout and (tmp_path / 'both.html').stat().st_size > 10_000
 
 
+def test_true_disparity_without_a_pair_is_said_to_be_of_no_use(bag, tmp_path):
+    done = depth_nodes('replay', bag, '--node', 'mono', '--param', 'engine=torch', '--frames', 2,
+                       '--topic', 'image_rect=/stereo/left/image_rect', '--topic',
+                       'camera_info=/stereo/left/camera_info', '--truth',
+                       'topic:/stereo/ground_truth/disparity', '--report', tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads((tmp_path / 'report.json').read_text())
+    assert 'abs_rel' not in result['series']['figures']
+    assert any('2 frames have true disparity and were compared with nothing' in note
+               for note in result['about']['notes'])
+
+
 def test_of_several_bags_one_that_is_none_does_not_stop_the_others(bag, tmp_path):
     (tmp_path / 'broken.mcap').write_bytes(b'this is no bag')
     done = depth_nodes('replay', tmp_path / 'broken.mcap', bag, '--node', 'stereo', *QUICKLY, '--param',
@@ -61,7 +73,8 @@ def test_of_several_bags_one_that_is_none_does_not_stop_the_others(bag, tmp_path
     (('{bag}', '--node', 'super_resolution'), 'low_res/image_rect'),
     (('{bag}', '--node', 'stereo', '--param', 'weights=/no/such.safetensors'), '/no/such.safetensors'),
     (('{bag}', '--node', 'stereo', '--param', 'wheights=anynet'), 'no such parameter'),
-    (('{bag}', '--node', 'stereo', '--truth', 'folder:/no/such/folder'), '/no/such/folder')])
+    (('{bag}', '--node', 'stereo', '--truth', 'folder:/no/such/folder'), '/no/such/folder'),
+    (('{bag}', '--node', 'stereo', '--truth-to-camera', *16 * '0'), 'must be a rotation and a translation')])
 def test_what_cannot_be_is_one_sentence(bag, tmp_path, words, why):
     done = depth_nodes('replay', *(word.format(bag=bag) for word in words), '--report', tmp_path / 'none')
     last = done.stderr.strip().splitlines()[-1]

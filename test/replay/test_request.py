@@ -15,10 +15,11 @@ def asked(*words: str) -> Request:
 
 
 def test_pairs_of_names_and_values_are_read_as_a_parameter_file_would(tmp_path):
-    parameters = ('stage=2', 'use_color=false', 'max_range=50.0', 'weights=anynet')
+    parameters = ('stage=2', 'use_color=false', 'max_range=50.0', 'weights=anynet', 'some=[1, -2.5]')
     request = asked(*(word for each in parameters for word in ('--param', each)),
                     '--topic', 'left/image_rect=/a/b=c', '--camera-info', 'left/camera_info=left.yaml')
-    assert request.parameters == {'stage': 2, 'use_color': False, 'max_range': 50.0, 'weights': 'anynet'}
+    assert request.parameters == {'stage': 2, 'use_color': False, 'max_range': 50.0, 'weights': 'anynet',
+                                  'some': [1, -2.5]}
     assert request.topics == {'left/image_rect': '/a/b=c'}
     assert str(request.cameras['left/camera_info']) == 'left.yaml'
     assert request.mode == 'every-frame' and asked('--realtime').mode == 'realtime'
@@ -32,6 +33,7 @@ def test_pairs_of_names_and_values_are_read_as_a_parameter_file_would(tmp_path):
     (('--slop', '-0.1'), '--slop must be 0 s or more'),
     (('--left-right', '--realtime'), '--left-right needs'),
     (('--truth', '/a/b'), "--truth must be auto, none, topic:/NAME or folder:DIR, got '/a/b'"),
+    (('--truth-kind', 'disparity'), '--truth-kind is of the files of --truth folder:DIR'),
     (('--topic', 'left'), "--topic takes NAME=VALUE, got 'left'"),
     (('--config', '/no/such.yaml'), '--config /no/such.yaml: there is no such file')])
 def test_what_makes_no_sense_is_said(words, why):
