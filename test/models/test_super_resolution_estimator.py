@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import super_resolution_networks
 import torch
+from clocks import Clock
 
 from depth_models import pretrained
 from depth_models.estimators.prepared import SCALES
@@ -186,17 +187,6 @@ def test_an_estimate_stays_what_it_is_when_the_next_map_comes(guided):
         made.compute(2 * slope()[::-1], *guide(guided), stage=stage)
         np.testing.assert_array_equal(first.depth, depth)
         np.testing.assert_array_equal(first.confidence, confidence)
-
-
-class Clock:
-    """Advances by `step` seconds whenever it is read."""
-
-    def __init__(self, step: float) -> None:
-        self.now, self.step = 0.0, step
-
-    def __call__(self) -> float:
-        self.now += self.step
-        return self.now
 
 
 def test_the_network_runs_where_the_deadline_allows():

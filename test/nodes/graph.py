@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +260,30 @@ class Graph:
 
     def diagnosed(self, level: bytes, text: str) -> bool:
         return any(s.level == level and text in s.message for s in self.diagnostics)
+
+
+def node_and_peer(
+        namespace: str, log: Path, listen: Sequence[str], *, name: str, good: Callable[[], dict[str, Any]],
+        inputs: dict[str, type], meets: bool = True, executable: str = '',
+        met: Callable[[Graph], object] = lambda graph: None, **parameters: Any) -> Iterator[Graph]:
+    """A node and its peer, met; both end with the fixture that yields from here.
+
+    name: of the node, and of its executable unless that is given. good: a set that it answers.
+    """
+    graph = Graph(namespace, name, good)
+    graph.advertise(inputs)
+    graph.listen(*listen)
+    graph.process = NodeProcess(log, '-r', f'__ns:=/{namespace}', '-r', f'__node:={name}',
+                                executable=executable or name, **parameters)
+    try:
+        if meets:
+            graph.meet()
+            met(graph)
+        yield graph
+    finally:
+        code = graph.process.stop()
+        graph.close()
+    assert code == 0, graph.process.log()
 
 
 def floats(message: Image) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy')
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from graph import BASELINE, FRAME_ID, FX, INPUTS, Graph, NodeProcess, image, stereo_set
+from graph import BASELINE, FRAME_ID, FX, INPUTS, Graph, NodeProcess, image, node_and_peer, stereo_set
 from lifecycle_msgs.msg import Transition
 from sensor_msgs.msg import Image
 
@@ -43,20 +43,8 @@ def context():
 
 
 def running(namespace: str, log, *, good=maps, topics=TOPICS, meets: bool = True, **parameters):
-    """A node and its peer, met; both end with the fixture that yields from here."""
-    graph = Graph(namespace, 'evaluation_node', good)
-    graph.advertise(topics)
-    if meets:
-        graph.listen(METRICS)
-    graph.process = NodeProcess(log, '-r', f'__ns:=/{namespace}', executable='evaluation_node', **parameters)
-    try:
-        if meets:
-            graph.meet()
-        yield graph
-    finally:
-        code = graph.process.stop()
-        graph.close()
-    assert code == 0, graph.process.log()
+    yield from node_and_peer(namespace, log, [METRICS] if meets else [], name='evaluation_node', good=good,
+                             inputs=topics, meets=meets, **parameters)
 
 
 @pytest.fixture(scope='module')

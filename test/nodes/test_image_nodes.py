@@ -9,7 +9,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy')
 import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from graph import FRAME_ID, FX, HEIGHT, WIDTH, Graph, NodeProcess, floats, image, info
+from graph import FRAME_ID, FX, HEIGHT, WIDTH, NodeProcess, floats, image, info, node_and_peer
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 
 from depth_models import pretrained
@@ -85,20 +85,9 @@ def context():
     rclpy.try_shutdown()
 
 
-def running(name: str, log, listen, *, executable='', **parameters):
-    """A node and its peer, met; both end with the fixture that yields from here."""
-    graph = Graph(name, name, good_set)
-    graph.advertise(TOPICS if parameters.get('scale', 'none') != 'none' else {IMAGE: Image, INFO: CameraInfo})
-    graph.listen(*listen)
-    graph.process = NodeProcess(log, '-r', f'__ns:=/{name}', '-r', f'__node:={name}',
-                                executable=executable or name, **parameters)
-    try:
-        graph.meet()
-        yield graph
-    finally:
-        code = graph.process.stop()
-        graph.close()
-    assert code == 0, graph.process.log()
+def running(name: str, log, listen, **more):
+    inputs = TOPICS if more.get('scale', 'none') != 'none' else {IMAGE: Image, INFO: CameraInfo}
+    yield from node_and_peer(name, log, listen, name=name, good=good_set, inputs=inputs, **more)
 
 
 @pytest.fixture(scope='module')

@@ -9,7 +9,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy')
 import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from graph import FRAME_ID, FX, HEIGHT, WIDTH, Graph, NodeProcess, compressed, floats, image, info
+from graph import FRAME_ID, FX, HEIGHT, WIDTH, NodeProcess, compressed, floats, image, info, node_and_peer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 
 from depth_models import pretrained
@@ -101,23 +101,13 @@ def context():
     rclpy.try_shutdown()
 
 
-def running(namespace: str, log, listen, *, good=good_set, inputs=INPUTS, meets: bool = True, **parameters):
-    """A node and its peer, met; both end with the fixture that yields from here."""
-    graph = Graph(namespace, 'sparse_depth_node', good)
-    graph.advertise(inputs)
-    graph.listen(*listen)
-    graph.process = NodeProcess(log, '-r', f'__ns:=/{namespace}', executable='sparse_depth_node',
-                                **parameters)
-    try:
-        if meets:
-            graph.meet()
-            # or sets that tests send one right after the other would get coarser answers
-            assert graph.set_parameters(stage=2).successful
-        yield graph
-    finally:
-        code = graph.process.stop()
-        graph.close()
-    assert code == 0, graph.process.log()
+def running(namespace: str, log, listen, *, good=good_set, inputs=INPUTS, **more):
+    """At stage 2, or sets that tests send one right after the other would get coarser answers."""
+    def fixed(peer):
+        assert peer.set_parameters(stage=2).successful
+
+    yield from node_and_peer(namespace, log, listen, name='sparse_depth_node', good=good, inputs=inputs,
+                             met=fixed, **more)
 
 
 @pytest.fixture(scope='module')

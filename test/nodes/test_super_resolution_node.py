@@ -9,7 +9,7 @@ import super_resolution_networks
 
 rclpy = pytest.importorskip('rclpy')
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from graph import FRAME_ID, FX, HEIGHT, WIDTH, Graph, NodeProcess, compressed, floats, image, info
+from graph import FRAME_ID, FX, HEIGHT, WIDTH, NodeProcess, compressed, floats, image, info, node_and_peer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from depth_models.estimators.super_resolution_by_budget import load_upscaler
@@ -74,21 +74,9 @@ def context():
     rclpy.try_shutdown()
 
 
-def running(namespace: str, log, listen, *, good=good_set, inputs=INPUTS, meets: bool = True, **parameters):
-    """A node and its peer, met; both end with the fixture that yields from here."""
-    graph = Graph(namespace, 'super_resolution_node', good)
-    graph.advertise(inputs)
-    graph.listen(*listen)
-    graph.process = NodeProcess(log, '-r', f'__ns:=/{namespace}', executable='super_resolution_node',
-                                **parameters)
-    try:
-        if meets:
-            graph.meet()
-        yield graph
-    finally:
-        code = graph.process.stop()
-        graph.close()
-    assert code == 0, graph.process.log()
+def running(namespace: str, log, listen, *, good=good_set, inputs=INPUTS, **more):
+    yield from node_and_peer(namespace, log, listen, name='super_resolution_node', good=good,
+                             inputs=inputs, **more)
 
 
 @pytest.fixture(scope='module')
