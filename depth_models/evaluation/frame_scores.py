@@ -52,12 +52,12 @@ class Pixels(NamedTuple):
 
 def score_depth(estimate: Map, target: Map, confidence: Map | None = None) -> Figures:
     """The figures of a depth map [m], by the names of DEPTH; `ause` only with a confidence, else NaN."""
-    return Accumulator().add(estimate, target, confidence, 'm')
+    return _passed_over(estimate, target, confidence, 'm', Order(), None)
 
 
 def score_disparity(estimate: Map, target: Map, confidence: Map | None = None) -> Figures:
     """The figures of a disparity map [px], by the names of DISPARITY; `ause` only with a confidence."""
-    return Accumulator().add(estimate, target, confidence, 'px')
+    return _passed_over(estimate, target, confidence, 'px', Order(), None)
 
 
 class Accumulator:
@@ -78,29 +78,11 @@ class Accumulator:
             raise ValueError(f'unit must be one of {", ".join(UNITS)}, got {unit!r}')
         if self.unit not in ('', unit):
             raise ValueError(f'frames in {self.unit} were added, this one is in {unit!r}')
-        judged, pixels, order = 0, 0, Order()
-        sums: dict[str, float] = {}
-        distances = Distances()
-        for some in _pixels(estimate, target, confidence, unit):
-            judged, pixels = judged + some.judged, pixels + some.found.size
-            error = np.abs(some.found - some.truth)
-            relative = error / (np.maximum(some.truth, 1) if unit == 'px' else some.truth)
-            more = _of_disparity(error, some.truth) if unit == 'px' else _of_depth(some, error, relative)
-            sums = {name: sums.get(name, 0.0) + value for name, value in more.items()}
-            distances.add(some.truth, error, relative)
-            if some.confidence is not None:
-                order.add(error, some.confidence)
+        distances, order = Distances(), Order()
+        figures = _passed_over(estimate, target, confidence, unit, order, distances)
         self.unit = unit  # and nothing of a frame that is refused
         self._distances.sums += distances.sums
         self._order.plus(order)
-        figures = dict.fromkeys(UNITS[unit], float('nan'))
-        if judged:
-            figures['density'] = pixels / judged
-        if pixels:
-            means = {name: value / pixels for name, value in sums.items()}
-            figures |= _disparity_figures(means) if unit == 'px' else _depth_figures(means)
-        if order.pixels:
-            figures['ause'] = float(np.mean(np.subtract(*order.curves(STEPS))))
         return figures
 
     def distance(self) -> list[dict[str, float]]:
@@ -125,6 +107,33 @@ class Accumulator:
         error, oracle = self._order.curves(steps)
         return {'share': (np.arange(steps) / steps).tolist(), 'error': error.tolist(),
                 'oracle': oracle.tolist(), 'ause': float(np.mean(error - oracle))}
+
+
+def _passed_over(estimate: Map, target: Map, confidence: Map | None, unit: str, order: Order,
+                 distances: Distances | None) -> Figures:
+    """The figures of a frame, whose pixels go into `order`, and into `distances` where they are wanted."""
+    judged, pixels = 0, 0
+    sums: dict[str, float] = {}
+    for some in _pixels(estimate, target, confidence, unit):
+        judged, pixels = judged + some.judged, pixels + some.found.size
+        error = np.abs(some.found - some.truth)
+        if unit == 'm' or distances is not None:
+            relative = error / (np.maximum(some.truth, 1) if unit == 'px' else some.truth)
+        more = _of_disparity(error, some.truth) if unit == 'px' else _of_depth(some, error, relative)
+        sums = {name: sums.get(name, 0.0) + value for name, value in more.items()}
+        if distances is not None:
+            distances.add(some.truth, error, relative)
+        if some.confidence is not None:
+            order.add(error, some.confidence)
+    figures = dict.fromkeys(UNITS[unit], float('nan'))
+    if judged:
+        figures['density'] = pixels / judged
+    if pixels:
+        means = {name: value / pixels for name, value in sums.items()}
+        figures |= _disparity_figures(means) if unit == 'px' else _depth_figures(means)
+    if order.pixels:
+        figures['ause'] = float(np.mean(np.subtract(*order.curves(STEPS))))
+    return figures
 
 
 def _of_depth(pixels: Pixels, error: Values, relative: Values) -> dict[str, float]:
@@ -175,4 +184,6 @@ def _known(values: Values, unit: str) -> NDArray[np.bool_]:
 
 
 def _sum(values: NDArray) -> float:
+    if values.dtype == np.bool_:  # to sum them converts them first
+        return float(np.count_nonzero(values))
     return float(np.sum(values, dtype=np.float64))

@@ -100,8 +100,7 @@ class Judge:
         if truth.depth is not None:
             self._compared = True
             part = _parts(_thin(truth.depth), view.depth, truth.depth, view.confidence)
-            self._accumulator.add(*part)
-            of_part = score_depth(*part)
+            of_part = self._accumulator.add(*part)
             rest = of_part if figures else {**score_depth(view.depth, truth.depth), 'ause': of_part['ause']}
             figures = {**figures, **{name: value for name, value in rest.items() if name not in figures}}
         return figures
