@@ -1,7 +1,6 @@
 """The best and the worst frames of a run as pictures, and one point cloud. No ROS."""
 
 import base64
-from bisect import insort
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from depth_nodes.replay.judge import View
 
 SHOWN = 4  # of the best, and as many of the worst
+APART = 500_000_000  # ns: what is nearer to one that is shown looks like it
 PANEL_WIDTH, QUALITY = 420, 82  # px; of JPEG, 0..100
 WORST_SHOWN = 0.3  # of the true depth: where the colours of errors end
 
@@ -38,7 +38,7 @@ class Showcase:
 
     def __init__(self) -> None:
         self._best: list[_Frame] = []
-        self._worst: list[_Frame] = []  # both ascending by figure
+        self._worst: list[_Frame] = []  # both begin with what is most so
         self._name = ''
 
     def offer(self, stamp_ns: int, name: str, figure: float, view: 'View', truth: 'Truth | None') -> None:
@@ -47,26 +47,27 @@ class Showcase:
         if name != self._name:  # the first frame of a run has no flicker, one without truth no error
             return
         frame = _Frame(figure, stamp_ns, view, truth)
-        if len(self._best) < SHOWN or figure < self._best[-1].figure:
-            insort(self._best, frame, key=_by_figure)
-            del self._best[SHOWN:]
-        if len(self._worst) < SHOWN or figure > self._worst[0].figure:
-            insort(self._worst, frame, key=_by_figure)
-            del self._worst[:-SHOWN]
+        self._best = _with(self._best, frame, 1)
+        self._worst = _with(self._worst, frame, -1)
 
     def pictures(self) -> dict[str, Any]:
         """{'by': name of the figure, 'best', 'worst'}, best and worst first; no frame is shown twice."""
         best = {frame.stamp_ns for frame in self._best}
         return {'by': self._name, 'best': [frame.as_dict() for frame in self._best],
-                'worst': [frame.as_dict() for frame in reversed(self._worst) if frame.stamp_ns not in best]}
+                'worst': [frame.as_dict() for frame in self._worst if frame.stamp_ns not in best]}
 
     def cloud(self) -> dict[str, Any] | None:
         """Of the best frame."""
         return cloud(self._best[0].view) if self._best else None
 
 
-def _by_figure(frame: _Frame) -> float:
-    return frame.figure
+def _with(kept: list[_Frame], frame: _Frame, sign: int) -> list[_Frame]:
+    """The first SHOWN of them by figure times sign, of neighbours in time only the first."""
+    near = [each for each in kept if abs(each.stamp_ns - frame.stamp_ns) < APART]
+    if any(sign * each.figure <= sign * frame.figure for each in near):
+        return kept
+    others = [each for each in kept if abs(each.stamp_ns - frame.stamp_ns) >= APART]
+    return sorted([*others, frame], key=lambda each: sign * each.figure)[:SHOWN]
 
 
 def picture(view: 'View', truth: 'Truth | None') -> Image:
