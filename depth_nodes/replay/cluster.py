@@ -27,6 +27,8 @@ except ImportError as error:
 
 POLL = 2.0  # s, after which new workers are looked for
 CONNECT = 10.0  # s, for a scheduler to answer
+# neither is the builtin in Python 3.10
+_LOST = (OSError, asyncio.TimeoutError, CancelledError)
 J = TypeVar('J')
 R = TypeVar('R')
 
@@ -97,18 +99,22 @@ def spread(work: Callable[[J], R], jobs: Sequence[J], client: Client,
             time.sleep(POLL)
         alone = not workers
         while waiting and len(running) < workers:
-            future = client.submit(work, waiting[0], pure=False, key=f'bag-{len(waiting)}-{name}')
+            try:
+                future = client.submit(work, waiting[0], pure=False, key=f'bag-{len(waiting)}-{name}')
+            except _LOST:
+                break
             running[future] = waiting.popleft()
         if running:
-            # neither is the builtin in Python 3.10; who is done is asked of each anyway
-            with suppress(asyncio.TimeoutError, CancelledError):
+            with suppress(*_LOST):  # who is done is asked of each anyway
                 wait(list(running), timeout=POLL, return_when='FIRST_COMPLETED')
         for future in [future for future in running if future.done()]:
             job = running.pop(future)
-            if future.status == 'cancelled':  # the connection was lost: it may come back
+            try:
+                outcome = _outcome(future)
+            except _LOST:  # it may come back
                 waiting.append(job)
             else:
-                yield job, _outcome(future)
+                yield job, outcome
 
 
 def _workers(client: Client) -> int | None:
@@ -120,6 +126,9 @@ def _workers(client: Client) -> int | None:
 
 
 def _outcome(future: Future) -> Any:
+    """What the job returned or raised. What this raises, one of _LOST, is of the connection."""
+    if future.status == 'cancelled':
+        raise CancelledError
     error = future.exception()
     if isinstance(error, KilledWorker):
         return ChildProcessError(
