@@ -56,7 +56,7 @@ rclpy.spin(node)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(':')[0].strip())
     parser.add_argument('--json', type=Path, help='file for the figures')
-    parser.add_argument('--frames', type=int, default=60, help='of the bag')
+    parser.add_argument('--frames', type=int, default=180, help='of the bag; opening a short one counts')
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--seconds', type=float, default=30.0, help='of playing')
     parser.add_argument('--rate', type=float, default=30.0, help='pairs a second')
