@@ -13,6 +13,24 @@ Colours = NDArray[Any]  # float32 [H,W,3], 0..255
 Picture = NDArray[Any]  # uint8 [H,W,3] RGB
 
 
+def snapshot(rng: np.random.Generator, image: Colours) -> Picture:
+    """
+    One view as a usual camera would deliver it, made small: uint8 [H,W,3] RGB, sharp, with little noise.
+
+    image: of about the size that a network sees, which is far below a camera's.
+    """
+    factor = (np.exp(rng.normal(0.0, 0.1)) * np.exp(rng.normal(0.0, 0.05, 3))).astype(np.float32)
+    blurred: Colours = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.25, 0.6)) * factor
+    vignette = float(rng.uniform(0.0, 0.3) * (rng.random() < 0.5))
+    size = (image.shape[0], image.shape[1])
+    blurred = blurred * (1.0 - vignette * _radius2(size))[..., None] + abs(rng.normal()) * _noise(rng, size)
+    curve = _gamma(float(np.exp(rng.normal(0.0, 0.1))))
+    levels = cv2.LUT(cv2.convertScaleAbs(np.maximum(blurred, 0.0)), curve)
+    if rng.random() < 0.05:
+        levels = cv2.cvtColor(cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return np.asarray(levels)
+
+
 def photograph(rng: np.random.Generator, left: Colours, right: Colours
                ) -> tuple[Picture, Picture]:
     """

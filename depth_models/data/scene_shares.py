@@ -5,7 +5,10 @@ A matcher gains from what makes no sense, for it has to compare, not to guess. A
 image has to guess: it is better shown what cameras see.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+
+DEBIAN = Path('/usr/share/sweethome3d/furniture')  # of its package sweethome3d-furniture
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class SceneShares:
     table: float = 1.0
     floating: float = 1.0
     inside: float = 0.0  # a room from anywhere in it, as carried or on a robot
+    # the same, as people furnish it: with the libraries of Sweet Home 3D
+    home: float = field(default=0.0, metadata={'later': True})
 
     def __post_init__(self) -> None:
         values = astuple(self)

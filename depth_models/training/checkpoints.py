@@ -24,7 +24,7 @@ from depth_models.training.config import TrainingConfig
 
 KEPT = 2
 # what of the config does not change the weights that come out, so that a resumed run may change it
-FREE = ('data.workers', 'data.prefetch', 'data.validation_',
+FREE = ('data.workers', 'data.prefetch', 'data.validation_', 'data.kept', 'data.furniture',
         *(f'trainer.{name}' for name in (
             'accelerator', 'devices', 'nodes', 'strategy', 'threads', 'checkpoint_every',
             'validate_every', 'log_every', 'pictures', 'overfit_steps', 'overfit_factor')))

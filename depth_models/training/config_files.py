@@ -92,8 +92,23 @@ def text(config: TrainingConfig) -> str:
 
 
 def sha256(config: TrainingConfig) -> str:
-    """Of the resolved config, whatever file it came from."""
-    return hashlib.sha256(json.dumps(resolved(config), sort_keys=True).encode()).hexdigest()
+    """
+    Of what decides on the weights, whatever file it came from.
+
+    Left out are keys of metadata 'place', which only say where something lies, and those of metadata
+    'later' that have their default: they came when weights had been trained without them.
+    """
+    content = {'network': {'kind': config.kind, **_deciding(config.network)},
+               **{key: _deciding(getattr(config, key)) for key in SECTIONS}}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _deciding(part: Any) -> Any:
+    if is_dataclass(part) and not isinstance(part, type):
+        return {one.name: _deciding(getattr(part, one.name)) for one in fields(part)
+                if not (one.metadata.get('place')
+                        or (one.metadata.get('later') and getattr(part, one.name) == one.default))}
+    return [_deciding(one) for one in part] if isinstance(part, (list, tuple)) else part
 
 
 def _yaml(source: str, where: str) -> Any:

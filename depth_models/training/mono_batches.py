@@ -1,5 +1,6 @@
 """The views of every step of a training of depth from one image."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from depth_models.data.depth_datasets import GeneratedViews, open_depth_dataset
-from depth_models.data.depth_datasets.kept import Kept, Samples
+from depth_models.data.depth_datasets.kept import Kept, KeptOnDisk, Samples
 from depth_models.data.samples import DepthSample
 from depth_models.training.batches import shares
 from depth_models.training.config import SourceConfig
@@ -55,7 +56,13 @@ class Views:
 
 def _opened(source: SourceConfig, config: MonoDataConfig, use: str) -> Samples:
     if source.kind == 'world':
-        # of the seed, so that no view of the training is one of the validation
-        return Kept(GeneratedViews(config.views, config.seed, config.view_size, config.scenes,
-                                   colours=config.coloured))
+        views = generated(config)
+        return KeptOnDisk(views, Path(config.kept)) if config.kept else Kept(views)
     return open_depth_dataset(source.path, source.kind, use=use)
+
+
+def generated(config: MonoDataConfig) -> GeneratedViews:
+    """Of the config's seed, so that no view of the training is one of the validation."""
+    height, width = config.rendered or config.view_size
+    return GeneratedViews(config.views, config.seed, (height, width), config.scenes,
+                          colours=config.coloured, furniture=Path(config.furniture))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from depth_models.data.scene_shares import SceneShares
+from depth_models.data.scene_shares import DEBIAN, SceneShares
 from depth_models.training.config import BatchConfig, OptimizerConfig, SourceConfig, TrainerConfig
 from depth_models.training.mono_losses import CoarseToFineLossWeights, UNetLossWeights
 
@@ -37,6 +37,12 @@ class MonoDataConfig(BatchConfig):
     # stays in the memory of every worker: 7 bytes a pixel, 2.3 GB for these at 320 x 256 px
     views: int = 4000
     scenes: SceneShares = MOSTLY_ROOMS  # generated ones
+    # folder of Sweet Home 3D's libraries, where scenes have homes
+    furniture: str = field(default=str(DEBIAN), metadata={'place': True})
+    # (height, width) [px] that generated views are rendered at, to be made smaller; (): that of the steps
+    rendered: tuple[int, ...] = field(default=(), metadata={'later': True})
+    # folder for generated views, for all runs and workers; '' keeps them in the memory of every worker
+    kept: str = field(default='', metadata={'place': True})
     augment: MonoAugmentConfig = field(default_factory=MonoAugmentConfig)
     validation_sources: tuple[SourceConfig, ...] = (SourceConfig('world'),)
     validation_views: int = 64
@@ -46,6 +52,9 @@ class MonoDataConfig(BatchConfig):
         for name in ('views', 'validation_views'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name} must be at least 1, got {getattr(self, name)}')
+        if self.rendered and (len(self.rendered) != 2 or min(self.rendered) < 16):
+            raise ValueError(f'rendered must be a height and a width of at least 16 px, or nothing, got '
+                             f'{list(self.rendered)}')
         for name in ('sources', 'validation_sources'):
             for number, source in enumerate(getattr(self, name)):
                 if source.kind in ('layered', 'shards'):

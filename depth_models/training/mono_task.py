@@ -1,7 +1,9 @@
 """Training of depth from one image: `depth-nodes train mono` and `depth-nodes train coarse_to_fine`."""
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from depth_models.data import textures
+from depth_models.data.depth_datasets.kept import KeptOnDisk
 from depth_models.data.samples import DepthSample
 from depth_models.estimators.mono import SHORTER_SIDE
 from depth_models.evaluation import pictures
@@ -19,7 +22,7 @@ from depth_models.networks.mono_networks import KINDS
 from depth_models.networks.mono_parts import DepthOutput
 from depth_models.training import mono_checks
 from depth_models.training.config import TrainerConfig, TrainingConfig
-from depth_models.training.mono_batches import MonoBatch, Views
+from depth_models.training.mono_batches import MonoBatch, Views, generated
 from depth_models.training.mono_config import (
     CoarseToFineOptimizerConfig,
     CoarseToFineTrainerConfig,
@@ -45,6 +48,8 @@ class MonoTask(Task[MonoBatch]):
     def warm_up(self, data: MonoDataConfig) -> None:
         if any(source.kind == 'world' for source in data.sources):
             textures.atlas()
+            if data.kept:
+                KeptOnDisk(generated(data), Path(data.kept)).fill(os.cpu_count() or 1)
 
     def open(self, data: MonoDataConfig, *, validation: bool = False) -> Draw[MonoBatch]:
         return Views(data, use='validation' if validation else 'training').batch

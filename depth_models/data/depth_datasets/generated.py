@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from depth_models.data.samples import DepthSample
-from depth_models.data.scene_shares import EVEN, SceneShares
+from depth_models.data.scene_shares import DEBIAN, EVEN, SceneShares
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class GeneratedViews:
     """
     `count` views with exact depth, drawn when asked for: view k depends on the fields and k only.
 
-    Where nothing is hit (the sky) depth is NaN. Raises ImportError without embreex and trimesh.
+    Where nothing is hit (the sky) depth is NaN. Raises ImportError without embreex and trimesh, and
+    FileNotFoundError where a home is asked for and there is no furniture.
     """
 
     count: int
@@ -22,6 +24,7 @@ class GeneratedViews:
     size: tuple[int, int] = (240, 320)  # (height, width) px
     scenes: SceneShares = EVEN
     colours: bool = True  # False: images are black, see `render_view`
+    furniture: Path = DEBIAN  # folder of the libraries that homes are furnished with
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.seed < 0:
@@ -40,7 +43,7 @@ class GeneratedViews:
         from depth_models.data.world.views import SKY
 
         view = render_view(np.random.default_rng([self.seed, index]), self.size, self.scenes,
-                           colours=self.colours)
+                           colours=self.colours, furniture=self.furniture)
         return DepthSample(view.image, np.where(view.depth < SKY, view.depth, np.float32(np.nan)),
                            view.camera)
 

@@ -1,5 +1,6 @@
 """How surfaces look: a tile of the texture atlas laid over them from three sides, two colours, gloss."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -29,6 +30,13 @@ class Materials:
     bright: NDArray[Any]  # [n,3] where it is white
     gloss: NDArray[Any]  # [n] strength of the highlight
     sharpness: NDArray[Any]  # [n] exponent of the highlight
+
+    def painted(self, colours: Mapping[int, tuple[NDArray[Any], NDArray[Any]]]) -> 'Materials':
+        """The same, but some have the dark and bright reflectance [3] given by their numbers."""
+        dark, bright = self.dark.copy(), self.bright.copy()
+        for number, (low, high) in colours.items():
+            dark[number], bright[number] = low, high
+        return replace(self, dark=dark, bright=bright)
 
 
 def draw_materials(rng: np.random.Generator, sizes: NDArray[Any]) -> Materials:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_models.data.scene_shares import EVEN, SceneShares
-from depth_models.data.world import shapes
+from depth_models.data.scene_shares import DEBIAN, EVEN, SceneShares
+from depth_models.data.world import homes, shapes
+from depth_models.data.world.furniture import open_library
 from depth_models.data.world.materials import Materials, draw_furnishings, draw_materials
 from depth_models.data.world.shapes import Mesh
 from depth_models.data.world.things import (
@@ -36,7 +38,8 @@ from depth_models.data.world.things import (
 Vector = NDArray[Any]
 
 FURNISHED = 0.6  # of rooms from anywhere in them: as people choose colours; the others as by chance
-SURFACES_OF_ROOM = 6  # floor, ceiling and walls, which are put first
+REACH = 2.0  # m from a lamp: where its strength is what the scene says
+OCCLUSION = 8  # rays
 
 
 @dataclass(frozen=True)
@@ -47,21 +50,29 @@ class Scene:
     material: NDArray[np.int64]  # [T]
     materials: Materials
     lights: Vector  # [L,3] positions [m]; far ones are suns
-    strengths: Vector  # [L,3] by colour
+    strengths: Vector  # [L,3] by colour, or what is left of it at REACH
     ambient: Vector  # [3]
     sky: Vector  # [2,3] colours of the horizon and of the zenith
     eye: Vector  # [3] where the camera is
     target: Vector  # [3] what it looks at
-    shadows: bool
+    shadows: int  # so many of the lights, the first ones, throw shadows
+    falling: bool = False  # light falls with the square of the distance, as that of lamps does
+    occlusion: int = 0  # rays for how much of the ambient light is hidden by what is near; 0: nothing is
 
 
-def draw_scene(rng: np.random.Generator, shares: SceneShares = EVEN) -> Scene:
-    """A random scene; the same state of `rng` gives the same one."""
+def draw_scene(rng: np.random.Generator, shares: SceneShares = EVEN, furniture: Path = DEBIAN) -> Scene:
+    """
+    A random scene; the same state of `rng` gives the same one.
+
+    furniture: folder of the libraries for homes. FileNotFoundError where a home is drawn and there are none.
+    """
     build = Builder(rng)
-    kinds: tuple[Callable[[Builder], tuple[Vector, Vector, bool]], ...] = (
-        _room, _outdoors, _table, _floating, _inside)  # in the order of the shares
+    kinds: tuple[Callable[[Builder], tuple[Vector, Vector, bool]] | None, ...] = (
+        _room, _outdoors, _table, _floating, _inside, None)  # in the order of the shares
     chances = np.array(astuple(shares))
     kind = kinds[rng.choice(len(kinds), p=chances / chances.sum())]
+    if kind is None:
+        return _home(build, furniture)
     eye, target, indoors = kind(build)
     count = int(rng.integers(1, 4))
     if indoors:
@@ -78,13 +89,28 @@ def draw_scene(rng: np.random.Generator, shares: SceneShares = EVEN) -> Scene:
     return Scene(
         mesh=shapes.joined(build.meshes),
         material=np.repeat(np.arange(len(build.meshes)), [len(m.corners) for m in build.meshes]),
-        materials=(draw_furnishings(rng, np.array(build.sizes), SURFACES_OF_ROOM)
+        materials=(draw_furnishings(rng, np.array(build.sizes), homes.SHELL)
                    if kind is _inside and rng.random() < FURNISHED
                    else draw_materials(rng, np.array(build.sizes))),
         lights=lights.astype(np.float32), strengths=strengths.astype(np.float32),
         ambient=ambient.astype(np.float32), sky=sky.astype(np.float32),
         eye=np.asarray(eye, np.float32), target=np.asarray(target, np.float32),
-        shadows=bool(rng.random() < 0.8))
+        shadows=int(rng.random() < 0.8))
+
+
+def _home(build: Builder, furniture: Path) -> Scene:
+    rng = build.rng
+    room, _ = homes.furnish(build, open_library(furniture))
+    lights, strengths = homes.lights_of(room)
+    eye, target = homes.stand(room)
+    materials = draw_furnishings(rng, np.array(build.sizes), homes.SHELL).painted(build.colours)
+    return Scene(
+        mesh=shapes.joined(build.meshes),
+        material=np.repeat(np.arange(len(build.meshes)), [len(m.corners) for m in build.meshes]),
+        materials=materials, lights=lights.astype(np.float32), strengths=strengths.astype(np.float32),
+        ambient=(rng.uniform(0.1, 0.45) * np.exp(rng.normal(0, 0.06, 3))).astype(np.float32),
+        sky=np.ones((2, 3), np.float32), eye=np.asarray(eye, np.float32),
+        target=np.asarray(target, np.float32), shadows=len(lights), falling=True, occlusion=OCCLUSION)
 
 
 def _room(build: Builder) -> tuple[Vector, Vector, bool]:

@@ -19,10 +19,17 @@ class Builder:
     rng: np.random.Generator
     meshes: list[Mesh] = field(default_factory=list)
     sizes: list[float] = field(default_factory=list)  # [m] what a texture is fitted to
+    colours: dict[int, tuple[Vector, Vector]] = field(default_factory=dict)  # of the things that have some
 
     def put(self, mesh: Mesh, at: Any = (0, 0, 0), turn: Vector | None = None,
-            size: float | None = None) -> None:
-        """A thing, turned by a matrix [3,3], at a place [m]. size: [m] for its texture, or its own."""
+            size: float | None = None, colours: tuple[Vector, Vector] | None = None) -> None:
+        """
+        A thing, turned by a matrix [3,3], at a place [m].
+
+        size: [m] for its texture, or its own. colours: dark and bright reflectance [3], or drawn ones.
+        """
+        if colours is not None:
+            self.colours[len(self.meshes)] = colours
         if size is None:
             flat = mesh.corners.reshape(-1, 3)
             size = float(np.sort(flat.max(0) - flat.min(0))[1:].mean())
@@ -95,9 +102,9 @@ def chair(build: Builder, at: Vector, turn: Vector | None = None) -> None:
         build.put(shapes.rods(low, low + np.array([0, 0.05, 0.5]), 0.012), at, turn, size=0.4)
 
 
-def dining(build: Builder, at: Vector) -> None:
+def dining(build: Builder, at: Vector, turn: Vector | None = None) -> None:
     """A table with chairs around it and things on it."""
-    turn = turned(build.rng, upright=True)
+    turn = turned(build.rng, upright=True) if turn is None else turn
     wide, deep, high = build.uniform(0.8, 2.6), build.uniform(0.7, 1.3), build.uniform(0.68, 0.8)
     build.put(shapes.box((wide, deep, build.uniform(0.02, 0.08))), at + up(high), turn)
     feet = np.array([[x, y, 0] for x in (-1, 1) for y in (-1, 1)]) * [wide / 2.2, deep / 2.2, 0]
@@ -108,22 +115,25 @@ def dining(build: Builder, at: Vector) -> None:
                 out = deep / 2 + build.uniform(-0.1, 0.4)
                 chair(build, at + turn @ [x, side * out, 0], turn @ (np.eye(3) * [side, side, 1]))
     for _ in range(int(build.log(1, 25))):
-        _lay(build, at + turn @ [build.uniform(-0.45, 0.45) * wide, build.uniform(-0.45, 0.45) * deep, high])
+        lay(build, at + turn @ [build.uniform(-0.45, 0.45) * wide, build.uniform(-0.45, 0.45) * deep, high])
 
 
-def cupboards(build: Builder, at: Vector, turn: Vector, wide: float) -> None:
+def cupboards(build: Builder, at: Vector, turn: Vector, wide: float, colour: Vector | None = None) -> None:
     """A kitchen's or an office's row: doors and drawers, a worktop with things, boards or cupboards above.
 
     at: the middle of its back, on the floor. turn: [3,3] with the wall along x, the room towards y.
+    colour: reflectance [3] of its fronts, or a drawn one.
     """
+    painted = None if colour is None else (0.9 * colour, 1.1 * colour)
     rng, deep, high = build.rng, build.uniform(0.45, 0.65), build.uniform(0.7, 0.95)
-    build.put(shapes.box((wide, deep - 0.04, high)), at + turn @ [0, deep / 2 - 0.02, 0] + up(high / 2), turn)
+    build.put(shapes.box((wide, deep - 0.04, high)), at + turn @ [0, deep / 2 - 0.02, 0] + up(high / 2), turn,
+              colours=painted)
     build.put(shapes.box((wide, deep, 0.04)), at + turn @ [0, deep / 2, 0] + up(high + 0.02), turn)
     if rng.random() < 0.7:  # what hangs on the wall
         low, tall = build.uniform(1.3, 1.6), build.uniform(0.3, 0.8)
         shallow = build.uniform(0.2, 0.35)
         middle = turn @ [0, shallow / 2, low + tall / 2]
-        build.put(shapes.box((wide, shallow, tall)), at + middle, turn)
+        build.put(shapes.box((wide, shallow, tall)), at + middle, turn, colours=painted)
     if rng.random() < 0.7:
         notices(build, at, turn, wide, (high + 0.1, high + 0.9))
     each, fronts = build.uniform(0.35, 0.8), []
@@ -131,10 +141,10 @@ def cupboards(build: Builder, at: Vector, turn: Vector, wide: float) -> None:
         front = shapes.box((each - 0.02, 0.03, high - 0.15))
         fronts.append(front.moved(np.eye(3), np.array([x, deep - 0.02, 0])))
     if fronts:
-        build.put(shapes.joined(fronts), at + up(0.05 + high / 2), turn)
+        build.put(shapes.joined(fronts), at + up(0.05 + high / 2), turn, colours=painted)
     for _ in range(int(wide * build.log(1, 10))):
         place = [build.uniform(-0.48, 0.48) * wide, build.uniform(0.1, 0.9) * deep, high + 0.04]
-        _lay(build, at + turn @ place)
+        lay(build, at + turn @ place)
 
 
 def notices(build: Builder, at: Vector, turn: Vector, wide: float, heights: tuple[float, float]) -> None:
@@ -149,7 +159,7 @@ def notices(build: Builder, at: Vector, turn: Vector, wide: float, heights: tupl
         build.put(shapes.box(tuple(sides)), at + turn @ [x, sides[1] / 2, build.uniform(*heights)], turn)
 
 
-def _lay(build: Builder, at: Vector) -> None:
+def lay(build: Builder, at: Vector) -> None:
     """Something as it lies or stands about: a sheet, a book, a box, a cup, a bottle, or any thing."""
     rng = build.rng
     turn, kind = turned(rng, upright=True), int(rng.integers(0, 6))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -10,14 +11,16 @@ from numpy.typing import NDArray
 
 from depth_models.data import camera_effects
 from depth_models.data.samples import StereoSample
-from depth_models.data.scene_shares import EVEN, SceneShares
+from depth_models.data.scene_shares import DEBIAN, EVEN, SceneShares
 from depth_models.data.world.materials import reflectance
-from depth_models.data.world.scenes import Scene, draw_scene
+from depth_models.data.world.scenes import REACH, Scene, draw_scene
 from depth_models.frames import Camera, Image, Map, StereoCamera
 
 SKY = 2000.0  # m: where what no ray hits is taken to be
 EDGE_RAYS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))  # px around a centre
 BAND = 8192  # rays shaded at a time, so that what they need stays in the cache
+HIDDEN = 0.85  # of the ambient light, where all around is near
+NEARBY = 0.7  # m, times 0 to 2
 NEARER = 0.1  # quantile of the depth that the baseline suits
 NEAREST = 0.5  # of that depth: what lies before is cut away, or it would fix the range of all
 
@@ -74,7 +77,8 @@ class World:
         """[N] whether something stands between a point and the light."""
         way = light - points
         found = self._embree.run(np.ascontiguousarray(points + 1e-3 * way / np.linalg.norm(
-            way, axis=1, keepdims=True)), np.ascontiguousarray(way), query='OCCLUDED')
+            way, axis=1, keepdims=True)), np.ascontiguousarray(way), np.ones(len(way), np.float32),
+            query='OCCLUDED')  # no further than the light
         return np.asarray(found) == 0
 
 
@@ -103,20 +107,20 @@ def render_world(rng: np.random.Generator, size: tuple[int, int] = (256, 512),
 
 
 def render_view(rng: np.random.Generator, size: tuple[int, int] = (256, 512),
-                shares: SceneShares = EVEN, *, colours: bool = True) -> View:
+                shares: SceneShares = EVEN, *, colours: bool = True, furniture: Path = DEBIAN) -> View:
     """
     A random scene seen by one camera: an image, its metric depth and its camera.
 
     Without colours the image is black (and takes no memory), and the same depth comes three times as fast.
     """
-    world = World(draw_scene(rng, shares))
+    world = World(draw_scene(rng, shares, furniture))
     camera, pose = draw_camera(rng, world, size, fields_of_view=(48, 78))
     if not colours:
         seen = world.cast(pose, directions_of(camera, pose.turn)).depth
         return View(np.broadcast_to(np.uint8(0), (*size, 3)), seen.reshape(size), camera)
     light, depth = see(world, camera, pose)
     exposed = _exposure(rng, light, brightness=(0.4, 0.6), curves=(0.42, 0.6))(light)
-    image, _ = camera_effects.photograph(rng, exposed, exposed)
+    image = camera_effects.snapshot(rng, exposed)
     return View(image, depth, camera)
 
 
@@ -219,13 +223,18 @@ def _shade_band(world: World, camera: Camera, pose: Pose, directions: Rays, hits
     colour = reflectance(scene.materials, material, points, normals,
                          depth / np.float32(camera.fx) / np.sqrt(slant))
     light = np.broadcast_to(scene.ambient * (0.75 + 0.25 * normals[:, 2:]), colour.shape).copy()
+    if scene.occlusion:
+        light *= 1 - HIDDEN * _occluded(world, points, normals)[:, None]
     shine = np.zeros_like(light)
     gloss = scene.materials.gloss[material]
     for number, (place, strength) in enumerate(zip(scene.lights, scene.strengths)):
         way = place - points
-        way /= np.linalg.norm(way, axis=1, keepdims=True)
+        distance = np.linalg.norm(way, axis=1, keepdims=True)
+        way /= distance
+        if scene.falling:
+            strength = strength * np.minimum((REACH / distance) ** 2, 4.0)
         facing = np.maximum(np.einsum('ni,ni->n', normals, way), 0)
-        if number == 0 and scene.shadows:  # the main one throws shadows
+        if number < scene.shadows:
             lit = np.flatnonzero(facing > 0)
             facing[lit[world.in_shadow(points[lit], place)]] = 0
         light += facing[:, None] * strength
@@ -235,9 +244,20 @@ def _shade_band(world: World, camera: Camera, pose: Pose, directions: Rays, hits
             half /= np.linalg.norm(half, axis=1, keepdims=True)
             mirrored = np.maximum(np.einsum('ni,ni->n', normals[shiny], half), 0)
             mirrored = mirrored ** scene.materials.sharpness[material[shiny]]
-            shine[shiny] += (gloss[shiny] * mirrored)[:, None] * strength
+            shine[shiny] += (gloss[shiny] * mirrored)[:, None] * np.broadcast_to(strength, light.shape)[shiny]
     colours[hit] = 255 * (colour * light + shine)
     return colours.astype(np.float32)
+
+
+def _occluded(world: World, points: Rays, normals: Rays) -> NDArray[Any]:
+    """[N] 0..1: how much of what a surface faces lies within NEARBY; by random rays, more of them upright."""
+    rng = np.random.default_rng(len(points))
+    hidden = np.zeros(len(points), np.float32)
+    for _ in range(world.scene.occlusion):
+        ways = rng.normal(size=points.shape).astype(np.float32)
+        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+        hidden += world.in_shadow(points + 0.002 * normals, points + NEARBY * (normals + 0.98 * ways))
+    return hidden / world.scene.occlusion
 
 
 def directions_of(camera: Camera, turn: NDArray[Any]) -> Rays:
