@@ -86,7 +86,7 @@ class StereoNode(FrameNode):
 
         telling = plan is not REHEARSAL and self.outputs.stages_wanted()
         return self.estimator.compute(frame.left, frame.right, on_stage=tell if telling else None,
-                                    **plan._asdict())
+                                      **plan._asdict())
 
     def answer(self, header: Header, frame: StereoFrame, estimate: StereoEstimate, params: StereoParams
                ) -> StereoAnswer:

@@ -5,32 +5,23 @@ noisy maps of low resolution, beside what needs no learning; as tables, as JSON 
 
 import argparse
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-from depth_models.data.dataset import DepthDataset
 from depth_models.data.degradation import PRESETS
 from depth_models.engines import ENGINES, PRECISIONS
 from depth_models.evaluation import pictures, report
-from depth_models.evaluation.depth_metrics import SPARSE
-from depth_models.evaluation.figures import Figures, means_of, nulls
-from depth_models.evaluation.sparse import chosen
-from depth_models.evaluation.super_resolution_data import LAYOUTS, opened
+from depth_models.evaluation.figures import Figures, nulls
+from depth_models.evaluation.super_resolution_data import LAYOUTS
 from depth_models.evaluation.super_resolution_figures import (
     DEGRADATIONS,
-    NOTHING,
     SEED,
     UNITS,
-    Given,
     given,
     has_noise,
-    judge,
 )
 from depth_models.evaluation.super_resolution_methods import (
     FACTORS,
@@ -40,11 +31,17 @@ from depth_models.evaluation.super_resolution_methods import (
     Methods,
 )
 from depth_models.evaluation.super_resolution_report import columns, frame_panels
-from depth_models.evaluation.upsampling import enlarged
-
-BICUBIC = 'bicubic'
-Case = tuple[str, str]  # 'x4', 'clean'
-Figured = dict[Case, dict[str, dict[str, Figures]]]  # by case, name of the frame and method
+from depth_models.evaluation.super_resolution_sets import (
+    Case,
+    Figured,
+    Set,
+    cases_of,
+    judged_sets,
+    means,
+    nested,
+    opened_sets,
+    together,
+)
 
 DESCRIPTION = """\
 Judge enlarged depth on frames with ground truth, of which a low-resolution map is made: the mean of every
@@ -68,15 +65,6 @@ The JSON: {"mean": {"x4": {"clean": {method: {metric: value}}, "noisy": ..., "se
 a metric does not apply. A mean is over the frames where one does, each counting the same, whatever the unit
 of its map: where data of several units are given, rmse is to be read set by set, or as rmse_ratio, which has
 none."""
-
-
-class Set(NamedTuple):
-    """The frames of one folder."""
-
-    name: str
-    dataset: DepthDataset
-    unit: str
-    places: Mapping[str, int]  # in the data set, by the name of the frame with that of the set before it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,24 +98,20 @@ def run(options: argparse.Namespace) -> None:
     """Judge, print, write. Raises ValueError, OSError or ImportError in one sentence."""
     report.check_outputs(options)
     sets = opened_sets(options.data, options.layout, options.frames)
-    cases = [(f'x{factor}', degradation) for factor in sorted(set(options.factors))
-             for degradation in DEGRADATIONS if degradation in options.degradations]
+    cases = cases_of(options.factors, options.degradations)
     methods = Methods(options)
     figures, left_out = judged_sets(sets, cases, methods)
-    if not figures:
-        raise ValueError(f'{" ".join(map(str, options.data))}: there is no frame of which half is known')
     sets = [one for one in sets if one.name in figures]
-    together = {case: {name: made for one in sets for name, made in figures[one.name][case].items()}
-                for case in cases}
-    print_figures(sets, figures, together, verbose=options.verbose)
+    of_all = together(figures)
+    print_figures(sets, figures, of_all, verbose=options.verbose)
     if left_out:
         print(f'left out, under half of the map is known: {" ".join(left_out)}')
     if options.json is not None:
-        names = list(together[cases[0]])
+        names = list(of_all[cases[0]])
         report.write_json(options.json, {
-            'mean': nulls(nested(means(together))),
+            'mean': nulls(nested(means(of_all))),
             'sets': nulls({one.name: nested(means(figures[one.name])) for one in sets}),
-            'frames': nulls({name: nested({case: together[case][name] for case in cases}) for name in names}),
+            'frames': nulls({name: nested({case: of_all[case][name] for case in cases}) for name in names}),
             'units': UNITS,
             'about': {'command': command_of(options), 'frames': len(names), 'left_out': left_out,
                       'sets': {one.name: {'unit': one.unit, 'frames': len(figures[one.name][cases[0]])}
@@ -138,65 +122,7 @@ def run(options: argparse.Namespace) -> None:
         write_sheet(options.sheet, sets, methods, figures)
 
 
-def opened_sets(folders: Sequence[Path], layout: str, count: int | None) -> list[Set]:
-    """The folders with the frames to judge; named by the last part of their paths, or by all of it."""
-    names = [folder.resolve().name for folder in folders]
-    if len(set(names)) < len(names):
-        names = [str(folder) for folder in folders]
-    if len(set(names)) < len(names):
-        raise ValueError(f'--data must name different folders, got {" ".join(names)}')
-    found = []
-    for name, folder in zip(names, folders):
-        dataset, unit = opened(folder, layout)
-        places = {f'{name}/{frame}': place for frame, place in chosen(dataset, count).items()}
-        found.append(Set(name, dataset, unit, places))
-    return found
-
-
-def judged_sets(sets: Sequence[Set], cases: Sequence[Case], methods: Methods
-                ) -> tuple[dict[str, Figured], list[str]]:
-    """Figures by set, and the names of the frames that were left out."""
-    figures: dict[str, Figured] = {}
-    left_out = []
-    for one in sets:
-        for name, place in tqdm(one.places.items(), one.name, unit='frame', disable=None, file=sys.stderr):
-            sample = one.dataset[place]
-            if np.isfinite(sample.depth).mean() < SPARSE:
-                left_out.append(name)
-                continue
-            for case in cases:
-                frame = given(sample, name, int(case[0][1:]), case[1])
-                figures.setdefault(one.name, {}).setdefault(case, {})[name] = judged_frame(
-                    methods, frame, one.unit, noisy=has_noise(case[1]))
-    return figures, left_out
-
-
-def judged_frame(methods: Methods, frame: Given, unit: str, *, noisy: bool) -> dict[str, Figures]:
-    """Figures of every method."""
-    if not np.isfinite(frame.low_res).any():
-        return dict.fromkeys(methods.names, NOTHING)
-    bicubic = enlarged(BICUBIC, frame.low_res, frame.image)
-    found = {}
-    for method in methods.names:
-        large, ms = methods.answer(method, frame, unit, noisy=noisy)
-        found[method] = judge(large, frame.target, bicubic=bicubic, ms=ms)
-    return found
-
-
-def means(figures: Figured) -> dict[Case, dict[str, Figures]]:
-    """By case and method."""
-    return {case: means_of(frames) for case, frames in figures.items()}
-
-
-def nested(figures: Mapping[Case, dict[str, Figures]]) -> dict[str, dict[str, dict[str, Figures]]]:
-    """By factor, degradation and method."""
-    found: dict[str, dict[str, dict[str, Figures]]] = {}
-    for (factor, degradation), of_methods in figures.items():
-        found.setdefault(factor, {})[degradation] = of_methods
-    return found
-
-
-def print_figures(sets: Sequence[Set], figures: Mapping[str, Figured], together: Figured, *, verbose: bool
+def print_figures(sets: Sequence[Set], figures: Mapping[str, Figured], of_all: Figured, *, verbose: bool
                   ) -> None:
     """Tables of every frame where they are asked for, of every set where there are several, and of all."""
     for one in sets:
@@ -211,8 +137,8 @@ def print_figures(sets: Sequence[Set], figures: Mapping[str, Figured], together:
                 _print_table(case, f'{one.name}, mean of {count}', of_methods, one.unit)
     units = {one.unit for one in sets}
     unit = units.pop() if len(units) == 1 else ''
-    for case, of_methods in means(together).items():
-        _print_table(case, f'mean of {len(together[case])}', of_methods, unit)
+    for case, of_methods in means(of_all).items():
+        _print_table(case, f'mean of {len(of_all[case])}', of_methods, unit)
 
 
 def _print_table(case: Case, title: str, figures: Mapping[str, Figures], unit: str) -> None:

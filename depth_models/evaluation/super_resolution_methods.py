@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Mapping
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from depth_models.evaluation import report, upsampling
 from depth_models.evaluation.super_resolution_data import METRES
 from depth_models.evaluation.super_resolution_figures import Given
 from depth_models.frames import Map
+
+if TYPE_CHECKING:  # they load torch
+    from depth_models.estimators.relative_depth import RelativeDepth
+    from depth_models.estimators.super_resolution import DepthUpscaler
 
 DEPTH_ONLY, GUIDED = 'depth_only', 'guided'
 FACTORS = (2, 4, 8)
@@ -31,17 +35,8 @@ class Methods:
         self._weights = {name: file for name, file in weights.items() if (
             GUIDED in self.names if name == GUIDED
             else DEPTH_ONLY in self.names and int(name[1:]) in options.factors)}
-        self._upscalers: dict[str, Any] = {}
         engine = {'engine': options.engine, 'precision': options.precision}
-        if self._weights:
-            from depth_models.estimators.super_resolution import DepthUpscaler  # loads torch
-        for name, file in self._weights.items():
-            upscaler = DepthUpscaler.from_pretrained(file, **engine)
-            if upscaler.guided != (name == GUIDED) or not (upscaler.guided or f'x{upscaler.factor}' == name):
-                raise ValueError(f'{name} needs weights of a network '
-                                 f'{"guided by images" if name == GUIDED else f"of depth alone for {name}"}, '
-                                 f'{file} has those of another one')
-            self._upscalers[name] = upscaler
+        self._upscalers = {name: upscaler_of(name, file, **engine) for name, file in self._weights.items()}
         if GUIDED in self.names:
             from depth_models.estimators.relative_depth import RelativeDepth
 
@@ -53,25 +48,16 @@ class Methods:
             started = perf_counter()
             found = upsampling.enlarged(method, frame.low_res, frame.image, noisy=noisy)
             return found, (perf_counter() - started) * 1e3
-        size = frame.target.shape
-        # networks take no depth as farther than 300 m, and a disparity may have more px than that
-        part = 1 if unit == METRES else PIXELS_A_METRE
-        low_res = frame.low_res / np.float32(part)
-        if method == DEPTH_ONLY:
-            upscaler = self._upscalers[f'x{size[0] // frame.low_res.shape[0]}']
-            upscaler.make_ready((*size, *frame.low_res.shape))  # takes its time once
-            started = perf_counter()
-            estimate = upscaler.compute(low_res, size=size, fill_holes=True)
-            return estimate.depth * np.float32(part), (perf_counter() - started) * 1e3
-        upscaler = self._upscalers[GUIDED]
-        upscaler.make_ready((*size, *frame.low_res.shape))
-        self._relative.make_ready(size)
+        height, width = frame.target.shape
+        upscaler = self._upscalers[
+            GUIDED if method == GUIDED else f'x{height // frame.low_res.shape[0]}']
+        upscaler.make_ready((height, width, *frame.low_res.shape))  # takes its time once
+        if method == GUIDED:
+            self._relative.make_ready((height, width))
         started = perf_counter()
-        relative = self._relative.compute(frame.image)
-        if unit != METRES:  # the network has learned relative depth as the inverse of what it enlarges
-            relative = np.reciprocal(relative)
-        estimate = upscaler.compute(low_res, frame.image, relative, fill_holes=True)
-        return estimate.depth * np.float32(part), (perf_counter() - started) * 1e3
+        relative = relative_of(self._relative, frame, unit) if method == GUIDED else None
+        found = by_network(upscaler, frame, unit, relative)
+        return found, (perf_counter() - started) * 1e3
 
     def about(self) -> dict[str, Any]:
         """What made the answers."""
@@ -87,3 +73,36 @@ class Methods:
                                        for name, noisy in (('clean', False), ('noisy', True))}
                               for method, chosen in parameters.items() if method in self.names}
         return made
+
+
+def upscaler_of(name: str, file: str, **engine: str) -> 'DepthUpscaler':
+    """name: one of SHIPPED; file: shipped weights or a .safetensors file. ValueError for those of another."""
+    from depth_models.estimators.super_resolution import DepthUpscaler
+
+    upscaler = DepthUpscaler.from_pretrained(file, **engine)
+    if upscaler.guided != (name == GUIDED) or not (upscaler.guided or f'x{upscaler.factor}' == name):
+        raise ValueError(f'{name} needs weights of a network '
+                         f'{"guided by images" if name == GUIDED else f"of depth alone for {name}"}, '
+                         f'{file} has those of another one')
+    return upscaler
+
+
+def relative_of(network: 'RelativeDepth', frame: Given, unit: str) -> Map:
+    """[H,W] of the image, as `by_network` wants it."""
+    relative = network.compute(frame.image)
+    return relative if unit == METRES else np.reciprocal(relative)
+
+
+def by_network(upscaler: 'DepthUpscaler', frame: Given, unit: str, relative: Map | None = None) -> Map:
+    """
+    [H,W] in the unit of the given map.
+
+    relative: [H,W], of a guided network, which has learned it as the inverse of what it enlarges (depth or
+    disparity), but for a scale and a shift.
+    """
+    # networks take no depth as farther than 300 m, and a disparity may have more px than that
+    part = np.float32(1 if unit == METRES else PIXELS_A_METRE)
+    height, width = frame.target.shape
+    estimate = upscaler.compute(frame.low_res / part, frame.image, relative, size=(height, width),
+                                fill_holes=True)
+    return estimate.depth * part

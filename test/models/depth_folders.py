@@ -1,9 +1,11 @@
-"""Small folders of images with depth for the tests of training."""
+"""Small folders of images with depth, or with disparity, for tests."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from depth_models.data import formats
 
 WALL = 4.0  # m
 
@@ -22,6 +24,25 @@ def write_views(folder: Path, views: int = 6, size: tuple[int, int] = (72, 96), 
         cv2.imwrite(str(folder / 'color' / f'{number}.png'), image[..., ::-1])
         cv2.imwrite(str(folder / 'depth' / f'{number}.png'), np.round(in_metres * depth).astype(np.uint16))
     return str(folder)
+
+
+def write_pairs(folder: Path, views: int = 2, size: tuple[int, int] = (66, 97), *, known: float = 1.0
+                ) -> Path:
+    """A box before a wall, nearer and brighter, as pairs with disparity [px]. Gives the path.
+
+    known: share of the pixels.
+    """
+    rng = np.random.default_rng(4)
+    for number in range(views):
+        (folder / str(number)).mkdir(parents=True)
+        disparity = np.full(size, 9.0, np.float32)
+        disparity[20:50, 30:60] = 21.0
+        image = np.repeat(np.uint8(disparity * 8)[..., None], 3, axis=2)
+        disparity[rng.random(size) >= known] = np.inf
+        for name in ('im0', 'im1'):
+            cv2.imwrite(str(folder / f'{number}/{name}.png'), image)
+        formats.write_pfm(folder / f'{number}/disp0.pfm', disparity)
+    return folder
 
 
 def _view(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 import pytest
 import super_resolution_networks
-from depth_folders import write_views
+from depth_folders import write_pairs, write_views
 
 from depth_models import cli
-from depth_models.data import formats
 from depth_models.data.dataset import LayoutError
 from depth_models.data.degradation import cell_means
 from depth_models.data.depth_datasets import open_depth_dataset
@@ -44,20 +43,6 @@ def weights(tmp_path_factory):
     return {'x4': super_resolution_networks.write(to / 'x4.safetensors'),
             'x8': super_resolution_networks.write(to / 'x8.safetensors', 8),
             'guided': super_resolution_networks.write(to / 'guided.safetensors', guided=True)}
-
-
-def write_pairs(folder, views=2, size=SIZE, *, known=1.0):
-    rng = np.random.default_rng(4)
-    for number in range(views):
-        (folder / str(number)).mkdir(parents=True)
-        disparity = np.full(size, 9.0, np.float32)
-        disparity[20:50, 30:60] = 21.0
-        image = np.repeat(np.uint8(disparity * 8)[..., None], 3, axis=2)
-        disparity[rng.random(size) >= known] = np.inf
-        for name in ('im0', 'im1'):
-            cv2.imwrite(str(folder / f'{number}/{name}.png'), image)
-        formats.write_pfm(folder / f'{number}/disp0.pfm', disparity)
-    return folder
 
 
 def evaluated(tmp_path, *arguments):
