@@ -10,6 +10,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from depth_models.data.depth_datasets import GeneratedViews
 from depth_models.evaluation import floors
 from depth_models.evaluation.mono_figures import MAX_DEPTH
 from depth_models.frames import Map
-from depth_models.training.mono_config import MOSTLY_ROOMS
+from depth_models.training import config_files
+from depth_models.training.mono_batches import generated
 
 COUNT, SEED, SIZE = 2000, 1, (96, 128)  # SIZE: (height, width) px
+TRAINED = 'mono_unet'  # its config says which scenes
 DIGITS = 4  # of m: 0.1 mm
 
 
@@ -58,7 +61,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     command = [*parser.prog.split(), '--count', str(options.count), '--seed', str(options.seed)]
     try:
-        made = made_of(GeneratedViews(options.count, options.seed, SIZE, MOSTLY_ROOMS), shlex.join(command))
+        views = generated(config_files.load(TRAINED).data)
+        made = made_of(replace(views, count=options.count, seed=options.seed, size=SIZE, colours=False),
+                       shlex.join(command))
         options.out.write_text(json.dumps(made) + '\n')
     except (OSError, ValueError, ImportError) as error:
         parser.exit(1, f'{error}\n')

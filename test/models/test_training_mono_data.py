@@ -11,7 +11,8 @@ torch = pytest.importorskip('torch')
 
 from depth_folders import WALL, write_views
 
-from depth_models.data.depth_datasets.kept import Kept
+from depth_models.data.depth_datasets import GeneratedViews
+from depth_models.data.depth_datasets.kept import Kept, KeptOnDisk
 from depth_models.data.samples import DepthSample
 from depth_models.frames import Camera
 from depth_models.training import checks, config_files, mono_checks
@@ -145,6 +146,60 @@ def test_a_sample_is_made_when_it_is_asked_for_and_once():
     with pytest.raises(ValueError, match='read-only'):
         kept[3].image[0, 0] = 0
     assert fits(augmented(np.random.default_rng(0), kept[3], MonoAugmentConfig()))
+
+
+VIEWS = GeneratedViews(6, seed=3, size=(32, 48))
+
+
+def drawn(kept):
+    return len(kept) - len(kept.missing())
+
+
+def test_generated_views_are_kept_on_a_disk_for_later_runs_and_other_processes(tmp_path):
+    pytest.importorskip('embreex')
+    kept = KeptOnDisk(VIEWS, tmp_path)
+    assert kept.missing() == list(range(6))
+    first = kept[2]
+    np.testing.assert_array_equal(first.image, VIEWS[2].image)
+    np.testing.assert_array_equal(first.depth, VIEWS[2].depth)
+    assert drawn(kept) == 1 and first.camera is None
+    with pytest.raises(ValueError, match='read-only'):
+        first.image[0, 0] = 0
+    kept.fill(2)
+    later = KeptOnDisk(VIEWS, tmp_path)
+    assert later.missing() == []
+    for index in range(6):
+        np.testing.assert_array_equal(later[index].depth, VIEWS[index].depth)
+    longer = KeptOnDisk(replace(VIEWS, count=9), tmp_path)  # the same ones, and more
+    assert longer.missing() == [6, 7, 8]
+    assert kept.missing() == []
+    other = KeptOnDisk(replace(VIEWS, seed=4), tmp_path)
+    assert drawn(other) == 0 and other.folder != kept.folder
+
+
+def test_a_training_draws_all_that_it_keeps_before_it_begins(tmp_path):
+    pytest.importorskip('embreex')
+    data = config_files.load('mono_unet', [
+        *SMALL, 'data.views=3', 'data.rendered=[64, 96]', f'data.kept={tmp_path}',
+        'data.scenes={inside: 1, room: 0, table: 0, outdoors: 0, floating: 0, home: 0}']).data
+    MonoUNetTask().warm_up(data)
+    views = Views(data)
+    assert isinstance(views.samples[0], KeptOnDisk) and views.samples[0].missing() == []
+    assert views.samples[0][0].image.shape == (64, 96, 3)
+    assert views.batch(0, range(2)).image.shape == (2, 64, 64, 3)
+
+
+def test_a_size_to_render_at_has_two_numbers():
+    with pytest.raises(ValueError, match='rendered must be a height and a width'):
+        config_files.load('mono_unet', ['data.rendered=[224]'])
+
+
+def test_where_things_lie_and_what_came_later_do_not_make_it_another_training():
+    base = config_files.sha256(config_files.load('sparse_depth'))
+    assert base == config_files.sha256(config_files.load('sparse_depth', ['data.kept=/some/where']))
+    assert base == config_files.sha256(config_files.load('sparse_depth', ['data.furniture=/some/where']))
+    assert base != config_files.sha256(config_files.load('sparse_depth', ['data.rendered=[96, 96]']))
+    assert base != config_files.sha256(config_files.load('sparse_depth', ['data.scenes.home=1']))
 
 
 # --- what is made of them
