@@ -12,9 +12,10 @@ from furniture_libraries import PIECES, write_library
 
 from depth_models.data.depth_datasets import GeneratedViews
 from depth_models.data.scene_shares import SceneShares
-from depth_models.data.world import homes, shapes, views
+from depth_models.data.world import homes, rays, shapes, views
 from depth_models.data.world.furniture import open_library
 from depth_models.data.world.materials import draw_materials
+from depth_models.data.world.room import Room
 from depth_models.data.world.scenes import Scene, draw_scene
 from depth_models.data.world.things import Builder
 from depth_models.frames import Camera
@@ -98,7 +99,7 @@ def _is_worktop(mesh: shapes.Mesh, size: np.ndarray) -> bool:
 
 
 def test_nothing_is_put_where_something_stands(library):
-    room = homes.Room(Builder(np.random.default_rng(3)), library, np.array([4.0, 3.0, 2.5]))
+    room = Room(Builder(np.random.default_rng(3)), library, np.array([4.0, 3.0, 2.5]))
     assert room.take(np.array([0.0, 0, 0]), np.eye(3), (1.0, 1.0, 0.7))
     assert not room.take(np.array([0.9, 0, 0]), np.eye(3), (1.0, 1.0, 0.7))
     assert room.take(np.array([1.1, 0, 0]), np.eye(3), (1.0, 1.0, 0.7))
@@ -108,7 +109,7 @@ def test_nothing_is_put_where_something_stands(library):
 
 @pytest.mark.parametrize('wall', range(4))
 def test_a_wall_is_where_the_room_ends_and_faces_into_it(library, wall):
-    room = homes.Room(Builder(np.random.default_rng(3)), library, np.array([4.0, 3.0, 2.5]))
+    room = Room(Builder(np.random.default_rng(3)), library, np.array([4.0, 3.0, 2.5]))
     at = room.foot(wall, 0.0)
     assert np.linalg.norm(at) == pytest.approx((1.5, 2.0)[wall % 2])
     np.testing.assert_allclose(room.turn(wall) @ [0, 1, 0], -at / np.linalg.norm(at), atol=1e-12)
@@ -145,7 +146,7 @@ def lamp_over(*meshes: shapes.Mesh, high: float = 2.0, **changes) -> np.ndarray:
         eye=np.array([0, 0, 1], np.float32), target=np.zeros(3, np.float32), shadows=1)
     scene = dataclasses.replace(scene, **changes)
     camera = Camera(48, 48, 24.0, 24.0, 23.5, 23.5)
-    return views.see(views.World(scene), camera, views.Pose(scene.eye, DOWN))[0][..., 0] / 255
+    return views.see(rays.World(scene), camera, rays.Pose(scene.eye, DOWN))[0][..., 0] / 255
 
 
 def test_a_lamp_below_a_ceiling_lights_the_floor_and_what_stands_between_does_not_let_it():

@@ -10,7 +10,7 @@ pytest.importorskip('embreex', reason='worlds are ray-cast by embreex (pip insta
 pytest.importorskip('trimesh')
 
 from depth_models.data.scene_shares import SceneShares
-from depth_models.data.world import render_view, render_world, shapes, views
+from depth_models.data.world import rays, render_view, render_world, shapes, views
 from depth_models.data.world.materials import draw_furnishings, draw_materials, reflectance
 from depth_models.data.world.scenes import Scene, draw_scene
 from depth_models.data.world.things import Builder, cupboards, notices
@@ -32,8 +32,8 @@ def scene_of(*meshes: shapes.Mesh) -> Scene:
 
 
 def depth_of(*meshes: shapes.Mesh, near: float = 0.0) -> np.ndarray:
-    pose = views.Pose(np.zeros(3, np.float32), FORWARD, near)
-    hits = views.World(scene_of(*meshes)).cast(pose, views.directions_of(CAMERA, FORWARD))
+    pose = rays.Pose(np.zeros(3, np.float32), FORWARD, near)
+    hits = rays.World(scene_of(*meshes)).cast(pose, views.directions_of(CAMERA, FORWARD))
     return hits.depth.reshape(CAMERA.height, CAMERA.width)
 
 
@@ -53,7 +53,7 @@ def test_a_sphere_is_where_the_quadratic_equation_puts_it():
     np.testing.assert_allclose(found[inside], ((along - np.sqrt(np.maximum(root, 0))) / length2)[inside],
                                atol=5e-3)
     assert inside.mean() > 0.1
-    assert (found[root < -0.1] == views.SKY).all()
+    assert (found[root < -0.1] == rays.SKY).all()
 
 
 def test_what_stands_before_the_near_plane_is_cut_away():
@@ -71,7 +71,7 @@ def test_disparity_is_focal_length_times_baseline_over_depth_and_within_range(se
     assert sample.disparity.min() > 0
     assert sample.disparity.max() <= 48
     depth = camera.left.fx * camera.baseline / sample.disparity
-    assert depth.max() <= views.SKY * 1.001
+    assert depth.max() <= rays.SKY * 1.001
     assert camera.principal_point_difference == 0
     # the right camera agrees: where it sees the point, its own disparity there is the same
     assert 0.2 < sample.visible.mean() <= 1
@@ -80,7 +80,7 @@ def test_disparity_is_focal_length_times_baseline_over_depth_and_within_range(se
 @pytest.mark.parametrize('seed', SEEDS)
 def test_the_right_view_warped_by_the_truth_is_the_left_view(seed):
     rng = np.random.default_rng([5, seed])
-    world = views.World(draw_scene(rng))
+    world = rays.World(draw_scene(rng))
     camera, pose = views.draw_camera(rng, world, (96, 192))
     stereo = views.draw_baseline(rng, world, camera, pose, 64)
     aside = pose._replace(eye=pose.eye + pose.turn[:, 0] * np.float32(stereo.baseline))
@@ -111,17 +111,17 @@ def test_a_hidden_pixel_is_one_that_the_right_view_shows_something_nearer_for():
 @pytest.mark.parametrize('seed', SEEDS)
 def test_visible_is_what_a_ray_from_the_right_camera_to_the_point_says(seed):
     rng = np.random.default_rng([6, seed])
-    world = views.World(draw_scene(rng))
+    world = rays.World(draw_scene(rng))
     camera, pose = views.draw_camera(rng, world, (64, 128))
     stereo = views.draw_baseline(rng, world, camera, pose, 48)
     aside = pose._replace(eye=pose.eye + pose.turn[:, 0] * np.float32(stereo.baseline))
-    rays = views.directions_of(camera, pose.turn)
-    depth = world.cast(pose, rays).depth
-    points = pose.eye + rays * depth[:, None]
+    ways = views.directions_of(camera, pose.turn)
+    depth = world.cast(pose, ways).depth
+    points = pose.eye + ways * depth[:, None]
     # the same depth in both, so this ray too is 1 long along the optical axis
     met = world.cast(aside, ((points - aside.eye) / depth[:, None]).astype(np.float32)).depth
     seen = (met > 0.99 * depth).reshape(64, 128)
-    disparity, other = (camera.fx * stereo.baseline / world.cast(p, rays).depth.reshape(64, 128)
+    disparity, other = (camera.fx * stereo.baseline / world.cast(p, ways).depth.reshape(64, 128)
                         for p in (pose, aside))
     inside = np.arange(128) - disparity >= 0
     visible = views.visible_from_right(disparity, other)
@@ -130,10 +130,10 @@ def test_visible_is_what_a_ray_from_the_right_camera_to_the_point_says(seed):
 
 
 def test_a_view_of_nothing_but_sky_is_sky():
-    pose = views.Pose(np.zeros(3, np.float32), FORWARD)
-    behind = views.World(scene_of(shapes.box((1, 1, 1)).moved(np.eye(3), [0, -9, 0])))
+    pose = rays.Pose(np.zeros(3, np.float32), FORWARD)
+    behind = rays.World(scene_of(shapes.box((1, 1, 1)).moved(np.eye(3), [0, -9, 0])))
     colours, depth = views.see(behind, CAMERA, pose)
-    assert (depth == views.SKY).all()
+    assert (depth == rays.SKY).all()
     np.testing.assert_allclose(colours, 255)
 
 

@@ -40,7 +40,7 @@ class GeneratedViews:
         if not 0 <= index < self.count:
             raise IndexError(f'view {index} of {self.count}')
         from depth_models.data.world import render_view  # needs trimesh and embreex
-        from depth_models.data.world.views import SKY
+        from depth_models.data.world.rays import SKY
 
         view = render_view(np.random.default_rng([self.seed, index]), self.size, self.scenes,
                            colours=self.colours, furniture=self.furniture)

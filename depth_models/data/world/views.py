@@ -1,9 +1,9 @@
-"""What cameras see of a scene: rays, light and shadow, and pairs of photographs with exact truth."""
+"""What cameras see of a scene: single photographs and pairs, with exact truth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,19 +12,14 @@ from numpy.typing import NDArray
 from depth_models.data import camera_effects
 from depth_models.data.samples import StereoSample
 from depth_models.data.scene_shares import DEBIAN, EVEN, SceneShares
-from depth_models.data.world.materials import reflectance
-from depth_models.data.world.scenes import REACH, Scene, draw_scene
+from depth_models.data.world.light import shade
+from depth_models.data.world.rays import Pose, Rays, World
+from depth_models.data.world.scenes import draw_scene
 from depth_models.frames import Camera, Image, Map, StereoCamera
 
-SKY = 2000.0  # m: where what no ray hits is taken to be
 EDGE_RAYS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))  # px around a centre
-BAND = 8192  # rays shaded at a time, so that what they need stays in the cache
-HIDDEN = 0.85  # of the ambient light, where all around is near
-NEARBY = 0.7  # m, times 0 to 2
 NEARER = 0.1  # quantile of the depth that the baseline suits
 NEAREST = 0.5  # of that depth: what lies before is cut away, or it would fix the range of all
-
-Rays = NDArray[Any]  # float32 [N,3]
 
 
 @dataclass(frozen=True)
@@ -34,52 +29,6 @@ class View:
     image: Image  # [H,W,3] RGB
     depth: Map  # [H,W] m along the optical axis; SKY where there is nothing
     camera: Camera
-
-
-class Pose(NamedTuple):
-    """Where a camera is and what it sees: nothing nearer than `near`."""
-
-    eye: NDArray[Any]  # [3] m
-    turn: NDArray[Any]  # [3,3] its axes (right, down, forward) as columns
-    near: float = 0.0  # m along the optical axis; what lies before is cut away
-
-
-class _Hits(NamedTuple):
-    triangle: NDArray[np.int64]  # [N], -1: the sky
-    depth: NDArray[Any]  # [N] along the optical axis [m]
-    corner: NDArray[Any]  # [N,2] weights of the triangle's second and third corner
-
-
-class World:
-    """A scene that rays can be sent into. Holds what embree built: make one for each scene."""
-
-    def __init__(self, scene: Scene) -> None:
-        try:
-            from embreex.mesh_construction import TriangleMesh
-            from embreex.rtcore_scene import EmbreeScene
-        except ModuleNotFoundError as error:
-            raise ImportError(f'worlds are ray-cast by embreex and trimesh ({error}): '
-                              'pip install depth_nodes[train]') from error
-        self.scene = scene
-        self._embree = EmbreeScene()
-        TriangleMesh(self._embree, np.ascontiguousarray(scene.mesh.corners, np.float32))
-
-    def cast(self, pose: Pose, directions: Rays) -> _Hits:
-        """First hits of rays [N,3] whose component along the optical axis is 1."""
-        origins = (pose.eye + np.float32(pose.near) * directions).astype(np.float32)
-        found = self._embree.run(origins, directions, output=1)
-        triangle = np.asarray(found['primID'], np.int64)
-        sky, along = np.float32(SKY), found['tfar'] + np.float32(pose.near)
-        depth = np.minimum(np.where(triangle >= 0, along, sky).astype(np.float32), sky)
-        return _Hits(triangle, depth, np.stack([found['u'], found['v']], 1))
-
-    def in_shadow(self, points: Rays, light: Rays) -> NDArray[np.bool_]:
-        """[N] whether something stands between a point and the light."""
-        way = light - points
-        found = self._embree.run(np.ascontiguousarray(points + 1e-3 * way / np.linalg.norm(
-            way, axis=1, keepdims=True)), np.ascontiguousarray(way), np.ones(len(way), np.float32),
-            query='OCCLUDED')  # no further than the light
-        return np.asarray(found) == 0
 
 
 def render_world(rng: np.random.Generator, size: tuple[int, int] = (256, 512),
@@ -179,7 +128,7 @@ def see(world: World, camera: Camera, pose: Pose) -> tuple[NDArray[Any], Map]:
     shape = (camera.height, camera.width)
     directions = directions_of(camera, pose.turn)
     hits = world.cast(pose, directions)
-    colours = _shade(world, camera, pose, directions, hits)
+    colours = shade(world, camera, pose, directions, hits)
     depth = hits.depth.reshape(shape)
     edge = _edges(depth, np.where(hits.triangle >= 0, world.scene.material[hits.triangle], -1).reshape(shape))
     rows, columns = np.nonzero(edge)
@@ -187,77 +136,9 @@ def see(world: World, camera: Camera, pose: Pose) -> tuple[NDArray[Any], Map]:
         total = np.zeros((len(rows), 3), np.float32)
         for dx, dy in EDGE_RAYS:
             directions = _rays(camera, pose.turn, columns + dx, rows + dy)
-            total += _shade(world, camera, pose, directions, world.cast(pose, directions))
+            total += shade(world, camera, pose, directions, world.cast(pose, directions))
         colours[rows * shape[1] + columns] = total / len(EDGE_RAYS)
     return colours.reshape(*shape, 3), depth
-
-
-def _shade(world: World, camera: Camera, pose: Pose, directions: Rays, hits: _Hits) -> NDArray[Any]:
-    """Colours [N,3] of what the rays hit, band by band."""
-    made = np.empty((len(directions), 3), np.float32)
-    for start in range(0, len(directions), BAND):
-        rays = np.s_[start:start + BAND]
-        made[rays] = _shade_band(world, camera, pose, directions[rays], _Hits(*(part[rays] for part in hits)))
-    return made
-
-
-def _shade_band(world: World, camera: Camera, pose: Pose, directions: Rays, hits: _Hits) -> NDArray[Any]:
-    """Colours [N,3] of what the rays hit: reflectance in the light, highlights, or the sky."""
-    scene = world.scene
-    up = directions[:, 2] / np.linalg.norm(directions, axis=1)
-    share = np.clip(0.5 + 0.7 * up, 0, 1)[:, None]
-    colours = 255 * (scene.sky[0] * (1 - share) + scene.sky[1] * share)
-    hit = hits.triangle >= 0
-    if not hit.any():
-        return colours.astype(np.float32)
-    triangle, depth, ray = hits.triangle[hit], hits.depth[hit], directions[hit]
-    second, third = hits.corner[hit].T[..., None]
-    points = pose.eye + ray * depth[:, None]
-    normals = scene.mesh.normals[triangle]
-    normals = normals[:, 0] * (1 - second - third) + normals[:, 1] * second + normals[:, 2] * third
-    towards = -ray / np.linalg.norm(ray, axis=1, keepdims=True)
-    away = np.einsum('ni,ni->n', normals, towards)
-    normals *= np.where(away < 0, -1, 1)[:, None]  # seen from behind: of leaves, of open ends
-    slant = np.maximum(np.abs(away), 0.15)
-    material = scene.material[triangle]
-    colour = reflectance(scene.materials, material, points, normals,
-                         depth / np.float32(camera.fx) / np.sqrt(slant))
-    light = np.broadcast_to(scene.ambient * (0.75 + 0.25 * normals[:, 2:]), colour.shape).copy()
-    if scene.occlusion:
-        light *= 1 - HIDDEN * _occluded(world, points, normals)[:, None]
-    shine = np.zeros_like(light)
-    gloss = scene.materials.gloss[material]
-    for number, (place, strength) in enumerate(zip(scene.lights, scene.strengths)):
-        way = place - points
-        distance = np.linalg.norm(way, axis=1, keepdims=True)
-        way /= distance
-        if scene.falling:
-            strength = strength * np.minimum((REACH / distance) ** 2, 4.0)
-        facing = np.maximum(np.einsum('ni,ni->n', normals, way), 0)
-        if number < scene.shadows:
-            lit = np.flatnonzero(facing > 0)
-            facing[lit[world.in_shadow(points[lit], place)]] = 0
-        light += facing[:, None] * strength
-        shiny = np.flatnonzero((gloss > 0) & (facing > 0))
-        if len(shiny):
-            half = way[shiny] + towards[shiny]
-            half /= np.linalg.norm(half, axis=1, keepdims=True)
-            mirrored = np.maximum(np.einsum('ni,ni->n', normals[shiny], half), 0)
-            mirrored = mirrored ** scene.materials.sharpness[material[shiny]]
-            shine[shiny] += (gloss[shiny] * mirrored)[:, None] * np.broadcast_to(strength, light.shape)[shiny]
-    colours[hit] = 255 * (colour * light + shine)
-    return colours.astype(np.float32)
-
-
-def _occluded(world: World, points: Rays, normals: Rays) -> NDArray[Any]:
-    """[N] 0..1: how much of what a surface faces lies within NEARBY; by random rays, more of them upright."""
-    rng = np.random.default_rng(len(points))
-    hidden = np.zeros(len(points), np.float32)
-    for _ in range(world.scene.occlusion):
-        ways = rng.normal(size=points.shape).astype(np.float32)
-        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
-        hidden += world.in_shadow(points + 0.002 * normals, points + NEARBY * (normals + 0.98 * ways))
-    return hidden / world.scene.occlusion
 
 
 def directions_of(camera: Camera, turn: NDArray[Any]) -> Rays:
