@@ -1,5 +1,6 @@
 """The views of every step of a training of depth from one image."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depth_models.data import textures
 from depth_models.data.depth_datasets import GeneratedViews, open_depth_dataset
 from depth_models.data.depth_datasets.kept import Kept, KeptOnDisk, Samples
 from depth_models.data.samples import DepthSample
@@ -66,3 +68,13 @@ def generated(config: MonoDataConfig) -> GeneratedViews:
     height, width = config.rendered or config.view_size
     return GeneratedViews(config.views, config.seed, (height, width), config.scenes,
                           colours=config.coloured, furniture=Path(config.furniture))
+
+
+def draw_ahead(config: MonoDataConfig) -> None:
+    """What generated views need, before there are workers; those that are kept on a disk are all drawn."""
+    if not any(source.kind == 'world' for source in config.sources):
+        return
+    if config.coloured:
+        textures.atlas()
+    if config.kept:
+        KeptOnDisk(generated(config), Path(config.kept)).fill(os.cpu_count() or 1)

@@ -1,17 +1,13 @@
 """Training of depth from one image: `depth-nodes train mono` and `depth-nodes train coarse_to_fine`."""
 
-import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from depth_models.data import textures
-from depth_models.data.depth_datasets.kept import KeptOnDisk
 from depth_models.data.samples import DepthSample
 from depth_models.estimators.mono import SHORTER_SIDE
 from depth_models.evaluation import pictures
@@ -22,7 +18,7 @@ from depth_models.networks.mono_networks import KINDS
 from depth_models.networks.mono_parts import DepthOutput
 from depth_models.training import mono_checks
 from depth_models.training.config import TrainerConfig, TrainingConfig
-from depth_models.training.mono_batches import MonoBatch, Views, generated
+from depth_models.training.mono_batches import MonoBatch, Views, draw_ahead
 from depth_models.training.mono_config import (
     CoarseToFineOptimizerConfig,
     CoarseToFineTrainerConfig,
@@ -46,10 +42,7 @@ class MonoTask(Task[MonoBatch]):
     faster = '; generated ones come faster once all of data.views were drawn'
 
     def warm_up(self, data: MonoDataConfig) -> None:
-        if any(source.kind == 'world' for source in data.sources):
-            textures.atlas()
-            if data.kept:
-                KeptOnDisk(generated(data), Path(data.kept)).fill(os.cpu_count() or 1)
+        draw_ahead(data)
 
     def open(self, data: MonoDataConfig, *, validation: bool = False) -> Draw[MonoBatch]:
         return Views(data, use='validation' if validation else 'training').batch

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from depth_models.data import textures
 from depth_models.evaluation import depth_metrics, pictures
 from depth_models.frames import Image
 from depth_models.networks.sparse_depth import SparseDepth, SparseOutput
@@ -15,6 +14,7 @@ from depth_models.networks.sparse_networks import KINDS
 from depth_models.training import mono_checks
 from depth_models.training.config import TrainerConfig, TrainingConfig
 from depth_models.training.map_losses import at_size, is_close, log_error
+from depth_models.training.mono_batches import draw_ahead
 from depth_models.training.mono_losses import mean
 from depth_models.training.sparse_batches import SparseBatch, SparseViews
 from depth_models.training.sparse_config import SparseDataConfig, SparseOptimizerConfig
@@ -36,8 +36,7 @@ class SparseDepthTask(Task[SparseBatch]):
     faster = '; generated ones come faster once all of data.views were drawn'
 
     def warm_up(self, data: SparseDataConfig) -> None:
-        if any(source.kind == 'world' for source in data.sources):
-            textures.atlas()
+        draw_ahead(data)
 
     def open(self, data: SparseDataConfig, *, validation: bool = False) -> Draw[SparseBatch]:
         return SparseViews(data, use='validation' if validation else 'training').sparse_batch

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from depth_models.data import textures
 from depth_models.evaluation import depth_metrics, pictures
 from depth_models.frames import Image
 from depth_models.networks.depth_gan import DepthGAN
@@ -26,6 +25,7 @@ from depth_models.training.depth_discriminator import (
     to_be_judged,
 )
 from depth_models.training.map_losses import at_size, is_close, log_error
+from depth_models.training.mono_batches import draw_ahead
 from depth_models.training.mono_losses import mean
 from depth_models.training.super_resolution_batches import (
     DepthViews,
@@ -72,8 +72,7 @@ class SuperResolutionTask(Task[BatchT], Generic[BatchT]):
                              f'm), got {config.data.max_depth:g} m')
 
     def warm_up(self, data: SuperResolutionDataConfig) -> None:
-        if data.coloured and any(source.kind == 'world' for source in data.sources):
-            textures.atlas()
+        draw_ahead(data)
 
     def figures(self, config: TrainingConfig) -> tuple[str, ...]:
         return (*(f'{name}_{stage}' for stage in (1, 2) for name in JUDGED), *GAINS)
