@@ -175,7 +175,7 @@ def test_the_shipped_configs_keep_to_the_texts():
     unet = config_files.load('mono_unet')
     assert isinstance(unet.optimizer, UNetOptimizerConfig)
     assert unet.data.batch == 8 and unet.network.max_depth == 10
-    assert unet.optimizer.loss == UNetLossWeights(2.0, 1.0, 5.0, shape=1.0)
+    assert unet.optimizer.loss == UNetLossWeights(2.0, 1.0, 5.0, shape=3.0)
     assert UNetLossWeights() == UNetLossWeights(2.0, 1.0, 5.0, shape=0.0)
     assert (unet.data.augment.horizontal_flip, unet.data.augment.largest_rotation) == (0.5, 15.0)
     both = config_files.load('coarse_to_fine')
