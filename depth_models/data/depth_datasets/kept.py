@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from depth_models.data.depth_datasets.generated import GeneratedViews
 from depth_models.data.samples import DepthSample
 
+DATA = Path(__file__).parents[1]
 TOGETHER = 8  # views that a process draws before it says so
 
 
@@ -58,8 +59,9 @@ class KeptOnDisk:
     """
     Generated views in files that all processes and later runs share; what is missing is drawn when asked for.
 
-    They lie in a folder named by everything that the views depend on, but for their number: 7 bytes a pixel,
-    1.9 GB for 4000 of 304x224 px. Where two processes draw the same view, they write the same.
+    They lie in a folder named by everything that the views depend on, the code that draws them included, but
+    for their number: 7 bytes a pixel, 1.9 GB for 4000 of 304x224 px. Where two processes draw the same view,
+    they write the same.
     """
 
     def __init__(self, views: GeneratedViews, folder: Path) -> None:
@@ -67,6 +69,7 @@ class KeptOnDisk:
         about = {name: value for name, value in asdict(views).items() if name not in ('count', 'furniture')}
         libraries = sorted(views.furniture.glob('*.sh3f'))
         about['furniture'] = [[file.name, file.stat().st_size] for file in libraries]
+        about['generator'] = _generator()
         name = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = folder.expanduser() / name
         self.about = about
@@ -120,6 +123,13 @@ class KeptOnDisk:
         return (_grown(self.folder / 'images', np.uint8, (len(self), height, width, 3)),
                 _grown(self.folder / 'depths', np.float32, (len(self), height, width)),
                 _grown(self.folder / 'done', np.uint8, (len(self),)))
+
+
+@lru_cache(maxsize=1)
+def _generator() -> str:
+    """Another one for other code."""
+    sources = [*sorted(DATA.glob('world/*.py')), DATA / 'textures.py', DATA / 'camera_effects.py']
+    return hashlib.sha256(b''.join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def _grown(path: Path, kind: type[Any], shape: tuple[int, ...]) -> NDArray[Any]:
