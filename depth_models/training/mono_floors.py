@@ -57,13 +57,15 @@ def main(arguments: list[str] | None = None) -> None:
                                      description='Write the floors of mono evaluation.')
     parser.add_argument('--count', type=int, default=COUNT, help='views (default %(default)s)')
     parser.add_argument('--seed', type=int, default=SEED, help='of the views (default %(default)s)')
+    parser.add_argument('--furniture', type=Path, help='folder of .sh3f files (default: that of the config)')
     parser.add_argument('--out', type=Path, default=floors.FILE, help='file (default: the shipped one)')
     options = parser.parse_args(arguments)
     command = [*parser.prog.split(), '--count', str(options.count), '--seed', str(options.seed)]
     try:
         views = generated(config_files.load(TRAINED).data)
-        made = made_of(replace(views, count=options.count, seed=options.seed, size=SIZE, colours=False),
-                       shlex.join(command))
+        views = replace(views, count=options.count, seed=options.seed, size=SIZE, colours=False,
+                        furniture=options.furniture or views.furniture)
+        made = made_of(views, shlex.join(command))
         options.out.write_text(json.dumps(made) + '\n')
     except (OSError, ValueError, ImportError) as error:
         parser.exit(1, f'{error}\n')

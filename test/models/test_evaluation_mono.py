@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from furniture_libraries import write_library
 
 from depth_models import pretrained
 from depth_models.estimators.mono import MonoEstimator
@@ -91,8 +92,9 @@ def test_the_script_writes_the_same_floors_every_time_and_they_can_be_read(tmp_p
     pytest.importorskip('embreex')
     mono_floors = pytest.importorskip('depth_models.training.mono_floors')
     files = [tmp_path / 'one.json', tmp_path / 'other.json']
+    furniture = str(write_library(tmp_path / 'furniture'))
     for file in files:
-        mono_floors.main(['--count', '2', '--seed', '3', '--out', str(file)])
+        mono_floors.main(['--count', '2', '--seed', '3', '--furniture', furniture, '--out', str(file)])
     assert files[0].read_text() == files[1].read_text()
     found, about = floors.read(10.0, files[0])
     assert about['command'] == 'python -m depth_models.training.mono_floors --count 2 --seed 3'
@@ -100,6 +102,9 @@ def test_the_script_writes_the_same_floors_every_time_and_they_can_be_read(tmp_p
     with pytest.raises(SystemExit):
         mono_floors.main(['--count', '0', '--out', str(files[0])])
     assert 'count must be at least 1' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        mono_floors.main(['--count', '40', '--furniture', str(tmp_path), '--out', str(files[0])])
+    assert 'apt install sweethome3d-furniture' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(('cap', 'chosen'), [(5.0, 10.0), (10.0, 10.0), (11.0, 80.0), (200.0, 80.0)])
