@@ -1,6 +1,7 @@
 """A managed node in two stacks: what it holds while configured, and what it holds while active."""
 
 import ctypes
+import faulthandler
 import signal
 import sys
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from rclpy.signals import SignalHandlerOptions
 from depth_nodes.parameters import Checked, param
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ENDING = 20.0  # s that a node may take to end, once everything of ours is closed
+STDERR = 2
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -148,6 +151,11 @@ def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> 
     finally:
         if node is not None:
             node.close()
+        # Fast DDS 3.2 may wait for itself for ever when a participant ends while it is told of another one's
+        # topics (DomainParticipant::set_listener). A thread of Python's could not run then; this watchdog
+        # can, and is there until the interpreter has ended: it says where, and exits with 1.
+        faulthandler.dump_traceback_later(ENDING, exit=True, file=STDERR)
+        if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
         for number in SIGNALS:  # the interpreter takes our handlers away before it ends

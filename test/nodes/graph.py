@@ -99,7 +99,11 @@ class NodeProcess:
         self._process.send_signal(number)
 
     def exit_code(self, limit: float = 30.0) -> int:
-        return self._process.wait(timeout=limit)
+        try:
+            return self._process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
 
     def stop(self) -> int:
         """SIGINT, and the exit code; killed when it does not end."""
@@ -107,8 +111,7 @@ class NodeProcess:
             self.signal(signal.SIGINT)
         try:
             return self.exit_code()
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        except subprocess.TimeoutExpired:  # and killed
             return self.exit_code()
 
 
