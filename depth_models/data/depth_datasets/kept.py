@@ -93,12 +93,14 @@ class KeptOnDisk:
         return [int(index) for index in np.flatnonzero(self._files[2][:len(self)] == 0)]
 
     def fill(self, jobs: int) -> None:
-        """Draw what is missing in so many processes, with a bar on stderr."""
+        """Draw what is missing in so many processes, with a line and a bar on stderr."""
         missing = self.missing()
         if not missing:
             return
         from tqdm import tqdm
 
+        # the bar is for terminals alone, and this takes minutes
+        print(f'drawing {len(missing)} views, to be kept in {self.folder}', file=sys.stderr, flush=True)
         parts = [missing[start:start + TOGETHER] for start in range(0, len(missing), TOGETHER)]
         with ProcessPoolExecutor(jobs, mp_context=get_context('spawn')) as pool, tqdm(
                 total=len(missing), unit='view', desc='drawing views', disable=None, file=sys.stderr) as bar:

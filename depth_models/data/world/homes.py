@@ -134,8 +134,7 @@ def _worktops(room: Room, wall: int) -> None:
     deep = build.uniform(0.55, 0.66)
     if rng.random() < 0.5:
         cupboards(build, room.foot(wall, middle), turn, wide, colour)
-        if not room.take(room.foot(wall, middle, deep / 2), turn, (wide, deep, top)):
-            room.take(room.foot(wall, middle, deep / 2), turn, (wide, deep, top), force=True)
+        room.take(room.foot(wall, middle, deep / 2), turn, (wide, deep, top), force=True)
     else:
         low = room.choose(r'^(small )?lower cabinet|drawers cabinet', lowest=0.7, highest=1.0)
         x = middle - wide / 2
