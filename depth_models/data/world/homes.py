@@ -56,7 +56,6 @@ def furnish(build: Builder, library: Library) -> tuple[Room, str]:
     size = np.append(rng.uniform(1.8 if kind == 'bathroom' else 2.5, most, 2), build.uniform(2.3, 3.0))
     room = Room(build, library, size)
     _shell(room)
-    walls = list(rng.permutation(4))
     if kind == 'kitchen':
         first = int(rng.integers(4))
         walls = [first, (first + int(rng.choice([1, 3]))) % 4]
@@ -90,9 +89,12 @@ def stand(room: Room) -> tuple[Vector, Vector]:
                    and top > high - 0.25 for x0, y0, x1, y1, top in room.taken):
             break
     heading = np.arctan2(-eye[1], -eye[0]) + rng.normal(0, 0.7)
-    if room.taken and rng.random() < 0.6:  # at something that stands there
-        x0, y0, x1, y1, _ = room.taken[rng.integers(len(room.taken))]
-        heading = np.arctan2((y0 + y1) / 2 - eye[1], (x0 + x1) / 2 - eye[0]) + rng.normal(0, 0.2)
+    if room.taken and rng.random() < 0.7:  # at something that stands there, what is long more often
+        corners = np.array(room.taken)[:, :4].reshape(-1, 2, 2)
+        long = (corners[:, 1] - corners[:, 0]).max(1)
+        one = corners[rng.choice(len(long), p=long / long.sum())]
+        east, north = rng.uniform(one[0], one[1]) - eye[:2]
+        heading = np.arctan2(north, east) + rng.normal(0, 0.2)
     pitch = np.radians(rng.normal(-20, 12) if high > 0.8 else rng.normal(0, 6))
     return eye, eye + np.array([np.cos(heading), np.sin(heading), np.tan(np.clip(pitch, -1.0, 0.4))])
 

@@ -40,6 +40,7 @@ Vector = NDArray[Any]
 FURNISHED = 0.6  # of rooms from anywhere in them: as people choose colours; the others as by chance
 REACH = 2.0  # m from a lamp: where its strength is what the scene says
 OCCLUSION = 8  # rays
+PLACES = 6  # for a camera in a home, of which the first that has room before it is taken
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class Scene:
     shadows: int  # so many of the lights, the first ones, throw shadows
     falling: bool = False  # light falls with the square of the distance, as that of lamps does
     occlusion: int = 0  # rays for how much of the ambient light is hidden by what is near; 0: nothing is
+    # other places and targets, to be tried in turn where a view would be of hardly anything but one thing
+    others: tuple[tuple[Vector, Vector], ...] = ()
+    clear: float = 0.0  # m: a view is, where a tenth of it lies nearer than this
 
 
 def draw_scene(rng: np.random.Generator, shares: SceneShares = EVEN, furniture: Path = DEBIAN) -> Scene:
@@ -102,15 +106,16 @@ def _home(build: Builder, furniture: Path) -> Scene:
     rng = build.rng
     room, _ = homes.furnish(build, open_library(furniture))
     lights, strengths = homes.lights_of(room)
-    eye, target = homes.stand(room)
+    (eye, target), *others = (homes.stand(room) for _ in range(PLACES))
     materials = draw_furnishings(rng, np.array(build.sizes), homes.SHELL).painted(build.colours)
     return Scene(
         mesh=shapes.joined(build.meshes),
         material=np.repeat(np.arange(len(build.meshes)), [len(m.corners) for m in build.meshes]),
         materials=materials, lights=lights.astype(np.float32), strengths=strengths.astype(np.float32),
-        ambient=(rng.uniform(0.1, 0.45) * np.exp(rng.normal(0, 0.06, 3))).astype(np.float32),
+        ambient=(rng.uniform(0.15, 0.6) * np.exp(rng.normal(0, 0.06, 3))).astype(np.float32),
         sky=np.ones((2, 3), np.float32), eye=np.asarray(eye, np.float32),
-        target=np.asarray(target, np.float32), shadows=len(lights), falling=True, occlusion=OCCLUSION)
+        target=np.asarray(target, np.float32), shadows=len(lights), falling=True, occlusion=OCCLUSION,
+        others=tuple(others), clear=rng.uniform(0.4, 1.1))
 
 
 def _room(build: Builder) -> tuple[Vector, Vector, bool]:

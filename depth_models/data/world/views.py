@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from depth_models.data import camera_effects
 from depth_models.data.samples import StereoSample
 from depth_models.data.scene_shares import DEBIAN, EVEN, SceneShares
-from depth_models.data.world.light import shade
+from depth_models.data.world.light import hidden_from_ambient, shade
 from depth_models.data.world.rays import Pose, Rays, World
 from depth_models.data.world.scenes import draw_scene
 from depth_models.frames import Camera, Image, Map, StereoCamera
@@ -82,17 +82,25 @@ def draw_camera(rng: np.random.Generator, world: World, size: tuple[int, int],
     (height, width), scene = size, world.scene
     focal = width / (2 * np.tan(np.radians(rng.uniform(*fields_of_view)) / 2))  # px
     centre = np.array([(width - 1) / 2, (height - 1) / 2]) + rng.normal(0, 0.02, 2) * (width, height)
-    forward = scene.target - scene.eye
+    camera = Camera(width, height, focal, focal, *centre)
+    for eye, target in ((scene.eye, scene.target), *scene.others):
+        pose = _looking(rng, eye, target)
+        nearer = float(np.quantile(_few_depths(world, camera, pose), NEARER))
+        if nearer >= scene.clear:
+            break
+    return camera, pose._replace(near=NEAREST * nearer)
+
+
+def _looking(rng: np.random.Generator, eye: NDArray[Any], target: NDArray[Any]) -> Pose:
+    """About at the target, and about level."""
+    forward = target - eye
     forward = forward / np.linalg.norm(forward) + rng.normal(0, 0.08, 3)
     forward /= np.linalg.norm(forward)
     up = np.array([rng.normal(0, 0.03), 0, 1.0])
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
     turn = np.stack([right, np.cross(forward, right), forward], 1)
-    camera = Camera(width, height, focal, focal, *centre)
-    pose = Pose(scene.eye, turn.astype(np.float32))
-    near = NEAREST * float(np.quantile(_few_depths(world, camera, pose), NEARER))
-    return camera, pose._replace(near=near)
+    return Pose(np.asarray(eye, np.float32), turn.astype(np.float32))
 
 
 def draw_baseline(rng: np.random.Generator, world: World, camera: Camera, pose: Pose,
@@ -128,7 +136,8 @@ def see(world: World, camera: Camera, pose: Pose) -> tuple[NDArray[Any], Map]:
     shape = (camera.height, camera.width)
     directions = directions_of(camera, pose.turn)
     hits = world.cast(pose, directions)
-    colours = shade(world, camera, pose, directions, hits)
+    hidden = hidden_from_ambient(world, pose, directions, hits, shape) if world.scene.occlusion else None
+    colours = shade(world, camera, pose, directions, hits, hidden)
     depth = hits.depth.reshape(shape)
     edge = _edges(depth, np.where(hits.triangle >= 0, world.scene.material[hits.triangle], -1).reshape(shape))
     rows, columns = np.nonzero(edge)
