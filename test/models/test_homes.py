@@ -173,6 +173,35 @@ def test_ambient_light_is_less_where_something_is_near():
     assert alone[24, 2] == pytest.approx(alone[24, 40], rel=0.01)
 
 
+def test_hidden_light_is_no_noise_and_stays_on_its_own_surface():
+    block = shapes.box((20, 1, 0.5)).moved(np.eye(3), np.array([0, 0.5, 0.25]))  # along a row of the image
+    lit = lamp_over(block, ambient=np.ones(3, np.float32), strengths=np.zeros((1, 3), np.float32), occlusion=8)
+    top, beside, away = lit[17], lit[26], lit[44]
+    assert top.mean() > 1.15 * beside.mean()  # the floor right beside it, of the same colour
+    assert away.mean() > 1.15 * beside.mean()
+    for row in (top, beside, away):
+        assert row[4:44].std() < 0.035 * row.mean()  # of eight rays alone it is 0.17
+
+
+def places(clear: float) -> np.ndarray:
+    """Where the camera is of a scene with two places: 0.2 and 3 m before a wall."""
+    wall = shapes.box((20, 0.1, 20)).moved(np.eye(3), np.array([0, 5.05, 0]))
+    rng = np.random.default_rng(5)
+    scene = Scene(
+        mesh=wall, material=np.zeros(len(wall.corners), np.int64), materials=draw_materials(rng, np.ones(1)),
+        lights=np.zeros((1, 3), np.float32), strengths=np.ones((1, 3), np.float32),
+        ambient=np.zeros(3, np.float32), sky=np.ones((2, 3), np.float32),
+        eye=np.array([0, 4.8, 0], np.float32), target=np.array([0, 5, 0], np.float32), shadows=0,
+        others=((np.array([0, 2.0, 0]), np.array([0, 5.0, 0])),), clear=clear)
+    return views.draw_camera(rng, rays.World(scene), (48, 64))[1].eye
+
+
+def test_a_camera_stands_where_it_has_room_before_it():
+    assert places(0.1)[1] == pytest.approx(4.8)
+    assert places(0.5)[1] == pytest.approx(2.0)
+    assert places(9.0)[1] == pytest.approx(2.0)  # nowhere is room: the last one
+
+
 def test_a_home_without_furniture_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='sweethome3d'):
         draw_scene(np.random.default_rng(1), HOMES, tmp_path)
