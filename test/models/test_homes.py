@@ -175,7 +175,8 @@ def test_ambient_light_is_less_where_something_is_near():
 
 def test_hidden_light_is_no_noise_and_stays_on_its_own_surface():
     block = shapes.box((20, 1, 0.5)).moved(np.eye(3), np.array([0, 0.5, 0.25]))  # along a row of the image
-    lit = lamp_over(block, ambient=np.ones(3, np.float32), strengths=np.zeros((1, 3), np.float32), occlusion=8)
+    lit = lamp_over(block, ambient=np.ones(3, np.float32), strengths=np.zeros((1, 3), np.float32),
+                    occlusion=8)
     top, beside, away = lit[17], lit[26], lit[44]
     assert top.mean() > 1.15 * beside.mean()  # the floor right beside it, of the same colour
     assert away.mean() > 1.15 * beside.mean()
