@@ -36,9 +36,6 @@ def augmented(rng: np.random.Generator, sample: DepthSample, config: MonoAugment
     """Flipped left to right or not, and turned about its middle."""
     if rng.random() < config.horizontal_flip:
         sample = sample.changed(_flipped, _flipped)
-    if config.motion:
-        length = rng.uniform(0, 1) ** 2 * config.motion * len(sample.image)
-        sample = sample.changed(lambda image: moved(rng, image, length), _as_it_is)
     if config.light:
         sample = sample.changed(lambda image: relit(rng, image, config.light), _as_it_is)
     degrees = rng.uniform(-1.0, 1.0) * config.largest_rotation
@@ -57,19 +54,6 @@ def relit(rng: np.random.Generator, image: Image, strength: float) -> Image:
     lit = np.asarray(cv2.addWeighted(lit, share, grey, 1 - share, 0))
     noise = rng.normal(0, 1, lit.shape).astype(np.float32) * np.float32(strength * rng.uniform(0, 8))
     return np.clip(lit + noise, 0, 255).astype(np.uint8)
-
-
-def moved(rng: np.random.Generator, image: Image, length: float) -> Image:
-    """What a camera sees that moves while it exposes: the mean along a line of this length [px]."""
-    angle = rng.uniform(0, np.pi)
-    along = np.linspace(-0.5, 0.5, 4 * max(int(np.ceil(length)), 1) + 1) * length
-    half = int(np.ceil(length / 2)) + 1
-    line = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
-    for x, y in zip(half + along * np.cos(angle), half + along * np.sin(angle)):
-        column, row = int(x), int(y)  # shared out among the four pixels around
-        right, down = x - column, y - row
-        line[row:row + 2, column:column + 2] += np.outer((1 - down, down), (1 - right, right))
-    return np.asarray(cv2.filter2D(image, -1, line / line.sum(), borderType=cv2.BORDER_REFLECT_101))
 
 
 def turned(sample: DepthSample, degrees: float) -> DepthSample:

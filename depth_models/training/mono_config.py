@@ -17,8 +17,6 @@ class MonoAugmentConfig:
     horizontal_flip: float = 0.5  # share of the views
     largest_rotation: float = 15.0  # degrees, either way
     light: float = 0.0  # of our own: how far exposure, gamma, white balance and saturation may be off, 0..1
-    # of our own, too: the longest way that the image moves while it is exposed, in parts of its height
-    motion: float = field(default=0.0, metadata={'later': True})
 
     def __post_init__(self) -> None:
         if not 0 <= self.horizontal_flip <= 1:
@@ -27,8 +25,6 @@ class MonoAugmentConfig:
             raise ValueError(f'largest_rotation must lie in 0 to 45 degrees, got {self.largest_rotation}')
         if not 0 <= self.light <= 1:
             raise ValueError(f'light must lie in 0 to 1, got {self.light}')
-        if not 0 <= self.motion <= 0.1:
-            raise ValueError(f'motion must lie in 0 to 0.1 of the height, got {self.motion}')
 
 
 @dataclass(frozen=True)

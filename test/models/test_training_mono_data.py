@@ -18,7 +18,7 @@ from depth_models.frames import Camera
 from depth_models.training import checks, config_files, mono_checks
 from depth_models.training.batches import validation_batches
 from depth_models.training.config import SourceConfig
-from depth_models.training.mono_augment import augmented, covering, cropped, moved, turned
+from depth_models.training.mono_augment import augmented, covering, cropped, turned
 from depth_models.training.mono_batches import Views
 from depth_models.training.mono_config import MonoAugmentConfig, MonoDataConfig
 from depth_models.training.mono_task import MonoUNetTask
@@ -51,21 +51,6 @@ def data(folder):
     source = SourceConfig('rgbd', path=folder)
     return MonoDataConfig(sources=(source,), validation_sources=(source,), batch=4, height=64, width=64,
                           validation_views=5, workers=0)
-
-
-@pytest.mark.parametrize('length', [0.0, 0.7, 5.0, 12.0])
-def test_a_moving_camera_draws_points_into_lines_about_where_they_are(length):
-    image = np.zeros((41, 51, 3), np.uint8)
-    image[18:23, 28:33] = 250
-    seen = moved(np.random.default_rng(6), image, length)[..., 0].astype(float)
-    assert seen.sum() == pytest.approx(25 * 250, rel=0.02)
-    rows, columns = np.indices(seen.shape)
-    middle = [(seen * at).sum() / seen.sum() for at in (rows, columns)]
-    np.testing.assert_allclose(middle, [20, 30], atol=0.1)
-    spread = sum((seen * (at - m) ** 2).sum() / seen.sum() for at, m in zip((rows, columns), middle))
-    assert spread == pytest.approx(4 + length ** 2 / 12, rel=0.15)  # of the square, and of the line
-    if length == 0:
-        np.testing.assert_array_equal(seen, image[..., 0])
 
 
 # --- views
