@@ -30,7 +30,7 @@ Where the two texts leave room (the project gives neither layers nor widths):
 - `max_depth` is 80 m, the usual cap of KITTI, which the project trains on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
@@ -57,6 +57,8 @@ class CoarseToFineConfig:
     fine_dilations: tuple[int, ...] = (1, 2, 4, 1)  # of its convolutions at full size
     confidence_channels: int = 8
     max_depth: float = 80.0  # m, of an output of 1
+    # whether the brightness of the image is equalized before anything looks at it
+    equalized: bool = field(default=False, metadata={'later': True})
 
     def __post_init__(self) -> None:
         for name, number in (('down_channels', LEVELS_DOWN), ('up_channels', LEVELS_UP)):
@@ -95,7 +97,7 @@ class CoarseNet(nn.Module):
     def __init__(self, config: CoarseToFineConfig) -> None:
         super().__init__()
         down, up = config.down_channels, config.up_channels
-        self.input = ImageInput(COARSEST)
+        self.input = ImageInput(COARSEST, equalized=config.equalized)
         self.stem = nn.Sequential(nn.AvgPool2d(4), convolution(3, down[0], kernel=4, stride=2))
         self.down = nn.ModuleList(
             nn.Sequential(ResidualBlock(above, channels, stride), ResidualBlock(channels, channels))
@@ -128,7 +130,7 @@ class FineNet(nn.Module):
     def __init__(self, config: CoarseToFineConfig) -> None:
         super().__init__()
         channels = config.fine_channels
-        self.input = ImageInput(COARSEST)
+        self.input = ImageInput(COARSEST, equalized=config.equalized)
         self.layers = nn.Sequential(*[
             dilated(inputs, channels, dilation) for inputs, dilation in zip(
                 (4, *[channels] * (len(config.fine_dilations) - 1)), config.fine_dilations, strict=True)])

@@ -24,13 +24,18 @@ class DepthOutput(NamedTuple):
     logit: Tensor  # [B,1,H,W] of depth: what depth is the sigmoid of
 
 
+LUMA = (0.299, 0.587, 0.114)  # of R, G and B: ITU-R BT.601
+LEVELS = 16  # of brightness, between which a tone curve is straight
+STEEPEST = 4.0  # times as steep as no curve, and a little more: or the noise of a bare wall would fill the range
+
+
 class ImageInput(nn.Module):
     """[B,H,W,3] RGB in 0..255, uint8 or float -> [B,3,H,W] normalized."""
 
-    def __init__(self, multiple: int) -> None:
-        """multiple: px, of height and width."""
+    def __init__(self, multiple: int, *, equalized: bool = False) -> None:
+        """multiple: px, of height and width. equalized: see `equalized`."""
         super().__init__()
-        self.multiple = multiple
+        self.multiple, self.equalized = multiple, equalized
         # in the network, so that preprocessing can neither be forgotten nor done twice
         self.mean: Tensor
         self.std: Tensor
@@ -42,8 +47,38 @@ class ImageInput(nn.Module):
         if height % self.multiple or width % self.multiple:
             raise ValueError(f'image height and width must be multiples of {self.multiple} px, '
                              f'got {height} and {width}')
+        image = image.to(self.mean.dtype)
+        if self.equalized:
+            image = equalized(image)
         # normalized before the axes are turned: engines do both in one pass over the image
-        return ((image.to(self.mean.dtype) - self.mean) / self.std).permute(0, 3, 1, 2)
+        return ((image - self.mean) / self.std).permute(0, 3, 1, 2)
+
+
+def equalized(image: Tensor) -> Tensor:
+    """
+    [B,H,W,3] in 0..255 -> the same with brightness spread evenly over the range, colours moved along with it.
+
+    Histogram equalization with a limit to the contrast [Pizer et al., "Adaptive Histogram Equalization and
+    Its Variations", 1987], of the whole image: exposure and tone curve of a camera, and how bright a room is,
+    change next to nothing any more. The histogram is of every other row and column, and its bins are soft.
+    """
+    with torch.autocast(image.device.type, enabled=False):
+        image = image.float()
+        # in bins
+        brightness = (image * torch.tensor(LUMA, device=image.device)).sum(3) * (LEVELS / 256)
+        some = brightness[:, ::2, ::2].flatten(1)[..., None]
+        filled = (some - torch.arange(LEVELS, device=image.device)).clamp(0, 1)
+        above = (filled[..., :-1] + filled[..., 1:]).mean(1) / 2  # [B,LEVELS-1] of the pixels: brighter
+        share = F.pad(above, (1, 0), value=1.0) - F.pad(above, (0, 1))
+        capped = share.clamp(max=STEEPEST / LEVELS)
+        share = capped + (1 - capped.sum(1, keepdim=True)) / LEVELS
+        below = F.pad(share.cumsum(1)[:, :-1], (1, 0))
+        flat = brightness.flatten(1)
+        level = flat.floor().clamp(0, LEVELS - 1)
+        index = level.long()
+        wanted = below.gather(1, index) + share.gather(1, index) * (flat - level)
+        change = (255 * wanted - (256 / LEVELS) * flat).view(*brightness.shape, 1)
+        return (image + change).clamp(0, 255)
 
 
 class Confidence(nn.Module):

@@ -29,7 +29,7 @@ Where the text leaves room:
   normal initialization.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
@@ -55,6 +55,8 @@ class MonoUNetConfig:
     up_channels: tuple[int, ...] = (64, 32, 16, 16)  # after them
     confidence_channels: int = 8
     max_depth: float = 10.0  # m, of an output of 1
+    # whether the brightness of the image is equalized before anything looks at it
+    equalized: bool = field(default=False, metadata={'later': True})
 
     def __post_init__(self) -> None:
         for name in ('down_channels', 'inner_channels', 'up_channels'):
@@ -71,7 +73,7 @@ class MonoUNet(nn.Module):
         super().__init__()
         self.config = config = config or MonoUNetConfig()
         down, up = config.down_channels, config.up_channels
-        self.input = ImageInput(COARSEST)
+        self.input = ImageInput(COARSEST, equalized=config.equalized)
         self.features = nn.Sequential(
             convolution(3, config.feature_channels),
             convolution(config.feature_channels, config.feature_channels))

@@ -115,7 +115,9 @@ def test_it_is_known_by_name_and_its_config_comes_from_plain_values(network):
 
 
 @pytest.mark.parametrize('engine', ['torch', 'openvino', 'onnxruntime'])
-def test_an_engine_gives_what_the_network_gives(network, engine):
+@pytest.mark.parametrize('equalized', [False, True])
+def test_an_engine_gives_what_the_network_gives(network, engine, equalized):
+    network.input.equalized = equalized
     if engine != 'torch':
         pytest.importorskip(engine)
         pytest.importorskip('onnx')
