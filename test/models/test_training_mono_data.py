@@ -18,7 +18,7 @@ from depth_models.frames import Camera
 from depth_models.training import checks, config_files, mono_checks
 from depth_models.training.batches import validation_batches
 from depth_models.training.config import SourceConfig
-from depth_models.training.mono_augment import augmented, covering, cropped, turned
+from depth_models.training.mono_augment import augmented, covering, cropped, relit, turned
 from depth_models.training.mono_batches import Views
 from depth_models.training.mono_config import MonoAugmentConfig, MonoDataConfig
 from depth_models.training.mono_task import MonoUNetTask
@@ -51,6 +51,23 @@ def data(folder):
     source = SourceConfig('rgbd', path=folder)
     return MonoDataConfig(sources=(source,), validation_sources=(source,), batch=4, height=64, width=64,
                           validation_views=5, workers=0)
+
+
+def test_other_light_changes_exposure_and_colours_either_way():
+    image = np.tile(np.array([[[120, 90, 80], [60, 70, 90]]], np.uint8), (8, 8, 1))
+
+    def of(strength):
+        """Brightness, and difference of red and blue, in parts of the image's own; for many draws."""
+        seen = [relit(np.random.default_rng([9, k]), image, strength).astype(float) for k in range(200)]
+        return (np.array([one.mean() for one in seen]) / image.mean(),
+                np.array([np.ptp(one.mean((0, 1))) for one in seen]))
+
+    bright, _ = of(0.8)
+    assert bright.min() < 0.7 and bright.max() > 1.4 and np.median(bright) == pytest.approx(1.0, abs=0.1)
+    apart = [np.abs(relit(np.random.default_rng([9, k]), image, 0.8)[:, ::2].astype(float)
+                    @ [0.5, -0.5, 0.0]).mean() for k in range(200)]
+    assert min(apart) < 8 < 15 < np.median(apart) and max(apart) > 25  # it was 15
+    np.testing.assert_array_equal(relit(np.random.default_rng(9), image, 0.0), image)
 
 
 # --- views
