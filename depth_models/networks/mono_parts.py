@@ -26,7 +26,7 @@ class DepthOutput(NamedTuple):
 
 LUMA = (0.299, 0.587, 0.114)  # of R, G and B: ITU-R BT.601
 LEVELS = 16  # of brightness, between which a tone curve is straight
-STEEPEST = 4.0  # times as steep as no curve, and a little more: or the noise of a bare wall would fill the range
+STEEPEST = 4.0  # times as steep as no curve, and a little more: or a bare wall's noise would fill the range
 
 
 class ImageInput(nn.Module):

@@ -49,8 +49,8 @@ def relit(rng: np.random.Generator, image: Image, strength: float) -> Image:
     gamma = np.exp(strength * rng.normal(0, 0.3))
     table = np.clip(255 * gain * levels[:, None] ** gamma, 0, 255).astype(np.uint8)
     lit = np.asarray(cv2.LUT(image, table[:, None]))
-    # of the colours; the rest is grey. Cameras give more of them more often than less: the mean of colourful
-    # things is that of photographs at 1.4 times what generated views have
+    # of the colours; the rest is grey. More often more of them than less: photographs have more colour than
+    # generated views
     share = rng.uniform(1 - strength, 1 + 2 * strength)
     grey = cv2.cvtColor(cv2.cvtColor(lit, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     lit = np.asarray(cv2.addWeighted(lit, share, grey, 1 - share, 0))

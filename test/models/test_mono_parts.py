@@ -27,7 +27,8 @@ def bright(image: np.ndarray) -> np.ndarray:
 
 
 def test_brightness_is_spread_over_the_range():
-    before, after = (np.histogram(bright(image), 8, (0, 256))[0] / 4800 for image in (photo(), through(photo())))
+    before, after = (np.histogram(bright(image), 8, (0, 256))[0] / 4800
+                     for image in (photo(), through(photo())))
     assert before.max() > 0.3 and (before == 0).any()
     assert after.min() > 0.05 and after.max() < 0.22  # 0.125 each, were the bins no bins
 
