@@ -17,6 +17,8 @@ class MonoAugmentConfig:
     horizontal_flip: float = 0.5  # share of the views
     largest_rotation: float = 15.0  # degrees, either way
     light: float = 0.0  # of our own: how far exposure, gamma, white balance and saturation may be off, 0..1
+    # with it, how many times as strong colours may be: photographs have more of them than generated views
+    colours: float = field(default=1.0, metadata={'later': True})
 
     def __post_init__(self) -> None:
         if not 0 <= self.horizontal_flip <= 1:
@@ -25,6 +27,8 @@ class MonoAugmentConfig:
             raise ValueError(f'largest_rotation must lie in 0 to 45 degrees, got {self.largest_rotation}')
         if not 0 <= self.light <= 1:
             raise ValueError(f'light must lie in 0 to 1, got {self.light}')
+        if not 1 <= self.colours <= 4:
+            raise ValueError(f'colours must lie in 1 to 4, got {self.colours}')
 
 
 @dataclass(frozen=True)

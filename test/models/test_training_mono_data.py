@@ -55,12 +55,14 @@ def data(folder):
 
 def test_other_light_changes_exposure_and_colours_either_way():
     image = np.tile(np.array([[[120, 90, 80], [60, 80, 95]]], np.uint8), (8, 8, 1))
-    draws = [relit(np.random.default_rng([9, k]), image, 0.8).astype(float) for k in range(200)]
+    draws = [relit(np.random.default_rng([9, k]), image, 0.8, 2.6).astype(float) for k in range(200)]
     bright = np.array([seen.mean() for seen in draws]) / image.mean()
     assert bright.min() < 0.7 and bright.max() > 1.4 and np.median(bright) == pytest.approx(1.0, abs=0.1)
     # how far red over blue of the two halves lies apart, which white balance moves together
     apart = np.array([np.ptp((seen[..., 0] - seen[..., 2]).mean(0)[:2]) for seen in draws]) / bright
     assert apart.min() < 30 and apart.max() > 120 and 75 < np.median(apart) < 130  # it was 75
+    grey = np.array([relit(np.random.default_rng([9, k]), image, 0.8).astype(float) for k in range(200)])
+    assert np.median(np.ptp((grey[..., 0] - grey[..., 2]).mean(1)[:, :2], axis=1)) < 60
     np.testing.assert_allclose(relit(np.random.default_rng(9), image, 0.0), image, atol=1)
 
 
