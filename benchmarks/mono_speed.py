@@ -26,10 +26,10 @@ from benchmarks.timing import machine
 from depth_models.engines import Model, choose
 from depth_models.engines.engine import Engine
 from depth_models.engines.export import to_onnx
-from depth_models.networks.coarse_to_fine import CoarseToFine
+from depth_models.networks.coarse_to_fine import CoarseToFine, CoarseToFineConfig
 from depth_models.networks.graph import Graph
 from depth_models.networks.mono_graphs import IMAGE, coarse_to_fine_graphs, unet_graphs
-from depth_models.networks.mono_unet import MonoUNet
+from depth_models.networks.mono_unet import MonoUNet, MonoUNetConfig
 
 SIZE = (480, 640)  # (height, width)
 
@@ -47,7 +47,10 @@ def main() -> None:
     torch.set_num_threads(threads)
     print(f'{machine()}, {threads} threads')
     torch.manual_seed(0)
-    unet, baseline, both = MonoUNet().eval(), BaselineUNet().eval(), CoarseToFine().eval()
+    # as they ship
+    unet, both = MonoUNet(MonoUNetConfig(equalized=True)).eval(), CoarseToFine(CoarseToFineConfig(
+        equalized=True)).eval()
+    baseline = BaselineUNet().eval()
     graphs = {'unet': unet_graphs(unet), 'baseline': [Graph('baseline', baseline, (IMAGE,), ('depth_1',))],
               'coarse_to_fine': coarse_to_fine_graphs(both)}
     networks = {'unet': unet, 'baseline': baseline, 'coarse_to_fine': both}

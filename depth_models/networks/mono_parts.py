@@ -49,7 +49,7 @@ class ImageInput(nn.Module):
                              f'got {height} and {width}')
         image = image.to(self.mean.dtype)
         if self.equalized:
-            image = equalized(image)
+            image = equalized(image).to(self.mean.dtype)
         # normalized before the axes are turned: engines do both in one pass over the image
         return ((image - self.mean) / self.std).permute(0, 3, 1, 2)
 
