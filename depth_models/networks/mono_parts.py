@@ -60,7 +60,7 @@ def equalized(image: Tensor) -> Tensor:
 
     Histogram equalization with a limit to the contrast [Pizer et al., "Adaptive Histogram Equalization and
     Its Variations", 1987], of the whole image: exposure and tone curve of a camera, and how bright a room is,
-    change next to nothing any more. The histogram is of every other row and column, and its bins are soft.
+    change little any more. The histogram is of every other row and column, and its bins are soft.
     """
     with torch.autocast(image.device.type, enabled=False):
         image = image.float()
