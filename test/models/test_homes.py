@@ -15,6 +15,7 @@ from depth_models.data.scene_shares import SceneShares
 from depth_models.data.world import homes, rays, shapes, views
 from depth_models.data.world.furniture import open_library
 from depth_models.data.world.materials import draw_materials
+from depth_models.data.world.places import Place
 from depth_models.data.world.room import Room
 from depth_models.data.world.scenes import Scene, draw_scene
 from depth_models.data.world.things import Builder
@@ -74,10 +75,29 @@ def test_things_stand_in_the_room_and_the_camera_between_them(library, seed):
         flat = mesh.corners.reshape(-1, 3)
         assert (np.abs(flat[:, :2]) < half + 0.35).all()
         assert flat[:, 2].min() > -0.05
-    eye, target = homes.stand(room)
-    assert (np.abs(eye[:2]) < half).all()
-    assert 0.25 < eye[2] < 1.85
-    assert np.linalg.norm(target - eye) > 0.5
+    for place in (homes.stand(room) for _ in range(20)):
+        assert (np.abs(place.eye[:2]) < half).all()
+        assert 0.25 < place.eye[2] < 2.0
+        assert np.linalg.norm(place.target - place.eye) > 0.5
+
+
+def test_some_cameras_look_over_tables_at_the_room_behind_them(library):
+    seen = []
+    for seed in range(12):
+        build = Builder(np.random.default_rng([6, seed]))
+        room, _ = homes.furnish(build, library)
+        places = [homes.stand(room) for _ in range(40)]
+        over = [place for place in places if place.clear == homes.NEAR_A_TABLE]
+        seen.append((bool(room.tables), len(over)))
+        for place in over:
+            away = [np.abs(table.turn.T @ (place.eye - table.at))[:2] - table.size[:2] / 2
+                    for table in room.tables]
+            nearest = int(np.argmin([beside.max() for beside in away]))
+            assert away[nearest].max() < 0.65
+            assert 0.25 < place.eye[2] - room.tables[nearest].size[2] < 1.0
+    assert all(count == 0 for tables, count in seen if not tables)
+    counts = [count for tables, count in seen if tables]
+    assert counts and 0.2 < np.mean(counts) / 40 < 0.5
 
 
 def test_there_are_all_kinds_of_rooms_and_kitchens_have_worktops_along_a_wall(library):
@@ -143,10 +163,10 @@ def lamp_over(*meshes: shapes.Mesh, high: float = 2.0, **changes) -> np.ndarray:
         materials=dataclasses.replace(materials, gloss=np.zeros(len(every), np.float32)),
         lights=np.array([[0, 0, high]], np.float32), strengths=np.ones((1, 3), np.float32),
         ambient=np.zeros(3, np.float32), sky=np.ones((2, 3), np.float32),
-        eye=np.array([0, 0, 1], np.float32), target=np.zeros(3, np.float32), shadows=1)
+        places=(Place(np.array([0, 0, 1], np.float32), np.zeros(3, np.float32)),), shadows=1)
     scene = dataclasses.replace(scene, **changes)
     camera = Camera(48, 48, 24.0, 24.0, 23.5, 23.5)
-    return views.see(rays.World(scene), camera, rays.Pose(scene.eye, DOWN))[0][..., 0] / 255
+    return views.see(rays.World(scene), camera, rays.Pose(scene.places[0].eye, DOWN))[0][..., 0] / 255
 
 
 def test_a_lamp_below_a_ceiling_lights_the_floor_and_what_stands_between_does_not_let_it():
@@ -184,23 +204,30 @@ def test_hidden_light_is_no_noise_and_stays_on_its_own_surface():
         assert row[4:44].std() < 0.035 * row.mean()  # of eight rays alone it is 0.17
 
 
-def places(clear: float) -> np.ndarray:
-    """Where the camera is of a scene with two places: 0.2 and 3 m before a wall."""
+def chosen(**wanted) -> np.ndarray:
+    """Where the camera is of a scene with two places: 0.2 m before a wall, and 3 m, where a box shows too."""
     wall = shapes.box((20, 0.1, 20)).moved(np.eye(3), np.array([0, 5.05, 0]))
+    block = shapes.box((1, 1, 1)).moved(np.eye(3), np.array([1, 4.5, 0]))
     rng = np.random.default_rng(5)
     scene = Scene(
-        mesh=wall, material=np.zeros(len(wall.corners), np.int64), materials=draw_materials(rng, np.ones(1)),
-        lights=np.zeros((1, 3), np.float32), strengths=np.ones((1, 3), np.float32),
-        ambient=np.zeros(3, np.float32), sky=np.ones((2, 3), np.float32),
-        eye=np.array([0, 4.8, 0], np.float32), target=np.array([0, 5, 0], np.float32), shadows=0,
-        others=((np.array([0, 2.0, 0]), np.array([0, 5.0, 0])),), clear=clear)
+        mesh=shapes.joined([wall, block]), material=np.repeat([0, 1], len(wall.corners)),
+        materials=draw_materials(rng, np.ones(2)), lights=np.zeros((1, 3), np.float32),
+        strengths=np.ones((1, 3), np.float32), ambient=np.zeros(3, np.float32),
+        sky=np.ones((2, 3), np.float32), shadows=0,
+        places=tuple(Place(np.array([0, y, 0]), np.array([0, 5.0, 0]), **wanted) for y in (4.8, 2.0)))
     return views.draw_camera(rng, rays.World(scene), (48, 64))[1].eye
 
 
 def test_a_camera_stands_where_it_has_room_before_it():
-    assert places(0.1)[1] == pytest.approx(4.8)
-    assert places(0.5)[1] == pytest.approx(2.0)
-    assert places(9.0)[1] == pytest.approx(2.0)  # nowhere is room: the last one
+    assert chosen(clear=0.1)[1] == pytest.approx(4.8)
+    assert chosen(clear=0.5)[1] == pytest.approx(2.0)
+    assert chosen(clear=9.0)[1] == pytest.approx(2.0)  # nowhere is room: the last one
+
+
+def test_a_camera_stands_where_enough_things_show():
+    assert chosen(things=1)[1] == pytest.approx(4.8)
+    assert chosen(things=2)[1] == pytest.approx(2.0)
+    assert chosen(things=3)[1] == pytest.approx(2.0)
 
 
 def test_a_home_without_furniture_is_refused(tmp_path):

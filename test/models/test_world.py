@@ -12,6 +12,7 @@ pytest.importorskip('trimesh')
 from depth_models.data.scene_shares import SceneShares
 from depth_models.data.world import rays, render_view, render_world, shapes, views
 from depth_models.data.world.materials import draw_furnishings, draw_materials, reflectance
+from depth_models.data.world.places import Place
 from depth_models.data.world.scenes import Scene, draw_scene
 from depth_models.data.world.things import Builder, cupboards, notices
 from depth_models.frames import Camera
@@ -28,7 +29,7 @@ def scene_of(*meshes: shapes.Mesh) -> Scene:
         materials=draw_materials(np.random.default_rng(4), np.ones(len(meshes))),
         lights=np.array([[0, -100, 100]], np.float32), strengths=np.ones((1, 3), np.float32),
         ambient=np.full(3, 0.5, np.float32), sky=np.ones((2, 3), np.float32),
-        eye=np.zeros(3, np.float32), target=np.array([0, 1, 0], np.float32), shadows=False)
+        places=(Place(np.zeros(3, np.float32), np.array([0, 1, 0], np.float32)),), shadows=False)
 
 
 def depth_of(*meshes: shapes.Mesh, near: float = 0.0) -> np.ndarray:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from depth_models.data.world import shapes
 from depth_models.data.world.furniture import Library, Piece
-from depth_models.data.world.room import Room
+from depth_models.data.world.places import Place
+from depth_models.data.world.room import Room, Table
 from depth_models.data.world.things import Builder, chair, cupboards, dining, notices, up
 
 Vector = NDArray[Any]
@@ -21,6 +22,10 @@ Vector = NDArray[Any]
 SHELL = 6  # surfaces of a room: floor, ceiling and walls, which are put first
 TRIES = 12  # places looked at for something that needs room
 CAMERA = 0.3  # m around a camera that nothing stands in
+WALL = 0.15  # m that a camera before a table keeps from walls
+OVER_TABLES = 0.35  # of the cameras in rooms with tables: most pictures of rooms are taken by people at them
+NEAR_A_TABLE = 0.25  # m: so near may a tenth of a view lie there
+THINGS = (2, 14)  # of which a view shows as many at least, by chance
 # as colours of paint and fronts go: white, cream, greys, wood, a few bright ones; reflectance
 FRONTS = np.array([[0.75, 0.75, 0.72], [0.65, 0.58, 0.42], [0.3, 0.3, 0.3], [0.08, 0.08, 0.09],
                    [0.32, 0.18, 0.08], [0.5, 0.33, 0.18], [0.15, 0.06, 0.03], [0.4, 0.03, 0.03],
@@ -53,6 +58,8 @@ def furnish(build: Builder, library: Library) -> tuple[Room, str]:
     rng = build.rng
     kind = str(rng.choice(['kitchen', 'living', 'office', 'bedroom', 'bathroom'], p=[.4, .22, .2, .12, .06]))
     most = {'bathroom': 3.5, 'kitchen': 5.2}.get(kind, 6.5)
+    if most > 6 and rng.random() < 0.2:
+        most = 9.0
     size = np.append(rng.uniform(1.8 if kind == 'bathroom' else 2.5, most, 2), build.uniform(2.3, 3.0))
     room = Room(build, library, size)
     _shell(room)
@@ -79,10 +86,13 @@ def furnish(build: Builder, library: Library) -> tuple[Room, str]:
     return room, kind
 
 
-def stand(room: Room) -> tuple[Vector, Vector]:
+def stand(room: Room) -> Place:
     """Where a camera may be, and what it looks at: held or carried, or on a robot."""
-    rng, build = room.build.rng, room.build
-    high = build.uniform(1.1, 1.8) if rng.random() < 0.75 else build.uniform(0.3, 1.1)
+    rng = room.build.rng
+    things = int(rng.integers(*THINGS))
+    if room.tables and rng.random() < OVER_TABLES:
+        return _before_a_table(room, room.tables[int(rng.integers(len(room.tables)))], things)
+    high = room.build.uniform(1.1, 1.8) if rng.random() < 0.75 else room.build.uniform(0.3, 1.1)
     for _ in range(4 * TRIES):
         eye = np.append(rng.uniform(-0.45, 0.45, 2) * room.size[:2], high)
         if not any(x0 - CAMERA < eye[0] < x1 + CAMERA and y0 - CAMERA < eye[1] < y1 + CAMERA
@@ -95,8 +105,27 @@ def stand(room: Room) -> tuple[Vector, Vector]:
         one = corners[rng.choice(len(long), p=long / long.sum())]
         east, north = rng.uniform(one[0], one[1]) - eye[:2]
         heading = np.arctan2(north, east) + rng.normal(0, 0.2)
-    pitch = np.radians(rng.normal(-20, 12) if high > 0.8 else rng.normal(0, 6))
-    return eye, eye + np.array([np.cos(heading), np.sin(heading), np.tan(np.clip(pitch, -1.0, 0.4))])
+    pitch = rng.normal(-20, 12) if high > 0.8 else rng.normal(0, 6)
+    return Place(eye, eye + _forward(heading, pitch), rng.uniform(0.4, 1.1), things)
+
+
+def _before_a_table(room: Room, table: Table, things: int) -> Place:
+    """Before a table or over its edge, as one sits or stands there: behind it lies the room."""
+    rng, build = room.build.rng, room.build
+    sides = np.asarray(table.size[:2])
+    axis = int(np.argmax(sides)) ^ int(rng.random() < 0.6)  # the camera is beyond the end of this one
+    before = rng.uniform(-0.5, 0.5, 2) * sides
+    before[axis] = rng.choice([-1, 1]) * (sides[axis] / 2 + build.uniform(-0.2, 0.6))
+    eye = table.at + table.turn @ np.append(before, table.size[2] + build.uniform(0.3, 0.95))
+    eye[:2] = np.clip(eye[:2], WALL - room.size[:2] / 2, room.size[:2] / 2 - WALL)
+    east, north = (table.at - eye)[:2]
+    heading = np.arctan2(north, east) + rng.normal(0, 0.35)
+    return Place(eye, eye + _forward(heading, rng.normal(-20, 10)), NEAR_A_TABLE, things)
+
+
+def _forward(heading: float, pitch: float) -> Vector:
+    """[3] one metre ahead on the floor. heading: rad; pitch: degrees, up is positive."""
+    return np.array([np.cos(heading), np.sin(heading), np.tan(np.clip(np.radians(pitch), -1.0, 0.4))])
 
 
 def lights_of(room: Room) -> tuple[Vector, Vector]:
@@ -187,11 +216,13 @@ def _table_with_chairs(room: Room) -> None:
         if table is None or rng.random() < 0.35:
             if room.take(at, turn, (1.6, 1.2, 0.75)):
                 dining(build, at, turn)
+                room.tables.append(Table(at, turn, np.array([1.6, 1.0, 0.75])))
                 return
             continue
         if not room.take(at, turn, table.size):
             continue
         room.put(table, at, turn)
+        room.tables.append(Table(at, turn, np.array([*table.size[:2], table.top or table.size[2]])))
         seat = room.choose(SEATS, NOT_SEATS, highest=1.15, largest=0.8)
         wide, deep, _ = table.size
         for side in (-1, 1):
@@ -268,6 +299,8 @@ def _somewhere(room: Room, piece: Piece) -> None:
         turn = shapes.turned(rng, upright=True)
         if room.take(at, turn, piece.size):
             room.put(piece, at + up(piece.elevation), turn)
+            if piece.top is not None and 0.55 < piece.top < 1.1 and max(piece.size[:2]) > 0.7:
+                room.tables.append(Table(at, turn, np.array([*piece.size[:2], piece.top])))
             if piece.top is not None and 0.3 < piece.top < 1.2 and rng.random() < 0.5:
                 room.lay_on(at + up(piece.top), turn, piece.size, int(rng.integers(1, 5)))
             return

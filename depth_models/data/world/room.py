@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,14 @@ Vector = NDArray[Any]
 SMALL = 0.6  # m: what is put on tables is smaller
 
 
+class Table(NamedTuple):
+    """A level top that one can stand before."""
+
+    at: Vector  # [3] m, on the floor
+    turn: Vector  # [3,3]
+    size: Vector  # [3] m: wide, deep, and how high its top is
+
+
 @dataclass
 class Room:
     """About the origin, its floor at 0. Walls 0 to 3 lie at -y, +x, +y and -x."""
@@ -24,6 +32,7 @@ class Room:
     library: Library
     size: Vector  # [3] m
     taken: list[tuple[float, float, float, float, float]] = field(default_factory=list)  # x, y from, to; top
+    tables: list[Table] = field(default_factory=list)  # with room around them
 
     def turn(self, wall: int) -> Vector:
         """[3,3]: x along the wall 0 to 3, y into the room."""

@@ -12,6 +12,7 @@ from depth_models.data.scene_shares import DEBIAN, EVEN, SceneShares
 from depth_models.data.world import homes, shapes
 from depth_models.data.world.furniture import open_library
 from depth_models.data.world.materials import Materials, draw_furnishings, draw_materials
+from depth_models.data.world.places import Place
 from depth_models.data.world.shapes import Mesh
 from depth_models.data.world.things import (
     Builder,
@@ -40,7 +41,7 @@ Vector = NDArray[Any]
 FURNISHED = 0.6  # of rooms from anywhere in them: as people choose colours; the others as by chance
 REACH = 2.0  # m from a lamp: where its strength is what the scene says
 OCCLUSION = 8  # rays
-PLACES = 6  # for a camera in a home, of which the first that has room before it is taken
+PLACES = 8  # for a camera in a home, of which the first that shows enough is taken
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,10 @@ class Scene:
     strengths: Vector  # [L,3] by colour, or what is left of it at REACH
     ambient: Vector  # [3]
     sky: Vector  # [2,3] colours of the horizon and of the zenith
-    eye: Vector  # [3] where the camera is
-    target: Vector  # [3] what it looks at
+    places: tuple[Place, ...]  # for a camera, tried in turn until one shows what it should
     shadows: int  # so many of the lights, the first ones, throw shadows
     falling: bool = False  # light falls with the square of the distance, as that of lamps does
     occlusion: int = 0  # rays for how much of the ambient light is hidden by what is near; 0: nothing is
-    # other places and targets, to be tried in turn where a view would be of hardly anything but one thing
-    others: tuple[tuple[Vector, Vector], ...] = ()
-    clear: float = 0.0  # m: a view is, where a tenth of it lies nearer than this
 
 
 def draw_scene(rng: np.random.Generator, shares: SceneShares = EVEN, furniture: Path = DEBIAN) -> Scene:
@@ -98,7 +95,7 @@ def draw_scene(rng: np.random.Generator, shares: SceneShares = EVEN, furniture: 
                    else draw_materials(rng, np.array(build.sizes))),
         lights=lights.astype(np.float32), strengths=strengths.astype(np.float32),
         ambient=ambient.astype(np.float32), sky=sky.astype(np.float32),
-        eye=np.asarray(eye, np.float32), target=np.asarray(target, np.float32),
+        places=(Place(np.asarray(eye, np.float32), np.asarray(target, np.float32)),),
         shadows=int(rng.random() < 0.8))
 
 
@@ -106,16 +103,15 @@ def _home(build: Builder, furniture: Path) -> Scene:
     rng = build.rng
     room, _ = homes.furnish(build, open_library(furniture))
     lights, strengths = homes.lights_of(room)
-    (eye, target), *others = (homes.stand(room) for _ in range(PLACES))
+    places = tuple(homes.stand(room) for _ in range(PLACES))
     materials = draw_furnishings(rng, np.array(build.sizes), homes.SHELL).painted(build.colours)
     return Scene(
         mesh=shapes.joined(build.meshes),
         material=np.repeat(np.arange(len(build.meshes)), [len(m.corners) for m in build.meshes]),
         materials=materials, lights=lights.astype(np.float32), strengths=strengths.astype(np.float32),
         ambient=(rng.uniform(0.15, 0.6) * np.exp(rng.normal(0, 0.06, 3))).astype(np.float32),
-        sky=np.ones((2, 3), np.float32), eye=np.asarray(eye, np.float32),
-        target=np.asarray(target, np.float32), shadows=len(lights), falling=True, occlusion=OCCLUSION,
-        others=tuple(others), clear=rng.uniform(0.4, 1.1))
+        sky=np.ones((2, 3), np.float32), places=places, shadows=len(lights), falling=True,
+        occlusion=OCCLUSION)
 
 
 def _room(build: Builder) -> tuple[Vector, Vector, bool]:

@@ -13,13 +13,15 @@ from depth_models.data import camera_effects
 from depth_models.data.samples import StereoSample
 from depth_models.data.scene_shares import DEBIAN, EVEN, SceneShares
 from depth_models.data.world.light import hidden_from_ambient, shade
-from depth_models.data.world.rays import Pose, Rays, World
+from depth_models.data.world.places import Place
+from depth_models.data.world.rays import Hits, Pose, Rays, World
 from depth_models.data.world.scenes import draw_scene
 from depth_models.frames import Camera, Image, Map, StereoCamera
 
 EDGE_RAYS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))  # px around a centre
 NEARER = 0.1  # quantile of the depth that the baseline suits
 NEAREST = 0.5  # of that depth: what lies before is cut away, or it would fix the range of all
+SHOWN = 0.003  # of the view: what covers less does not count as shown
 
 
 @dataclass(frozen=True)
@@ -83,37 +85,45 @@ def draw_camera(rng: np.random.Generator, world: World, size: tuple[int, int],
     focal = width / (2 * np.tan(np.radians(rng.uniform(*fields_of_view)) / 2))  # px
     centre = np.array([(width - 1) / 2, (height - 1) / 2]) + rng.normal(0, 0.02, 2) * (width, height)
     camera = Camera(width, height, focal, focal, *centre)
-    for eye, target in ((scene.eye, scene.target), *scene.others):
-        pose = _looking(rng, eye, target)
-        nearer = float(np.quantile(_few_depths(world, camera, pose), NEARER))
-        if nearer >= scene.clear:
+    for place in scene.places:
+        pose = _looking(rng, place)
+        hits = _few_hits(world, camera, pose)
+        nearer = float(np.quantile(hits.depth, NEARER))
+        if nearer >= place.clear and _things(world, hits) >= place.things:
             break
     return camera, pose._replace(near=NEAREST * nearer)
 
 
-def _looking(rng: np.random.Generator, eye: NDArray[Any], target: NDArray[Any]) -> Pose:
+def _looking(rng: np.random.Generator, place: Place) -> Pose:
     """About at the target, and about level."""
-    forward = target - eye
+    forward = place.target - place.eye
     forward = forward / np.linalg.norm(forward) + rng.normal(0, 0.08, 3)
     forward /= np.linalg.norm(forward)
     up = np.array([rng.normal(0, 0.03), 0, 1.0])
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
     turn = np.stack([right, np.cross(forward, right), forward], 1)
-    return Pose(np.asarray(eye, np.float32), turn.astype(np.float32))
+    return Pose(np.asarray(place.eye, np.float32), turn.astype(np.float32))
 
 
 def draw_baseline(rng: np.random.Generator, world: World, camera: Camera, pose: Pose,
                   max_disparity: float) -> StereoCamera:
     """The pair: from the depths of a few rays, so that no view has to be thrown away."""
-    nearer = float(np.quantile(_few_depths(world, camera, pose), NEARER))
+    nearer = float(np.quantile(_few_hits(world, camera, pose).depth, NEARER))
     wanted = camera.width * np.exp(rng.uniform(np.log(0.03), np.log(0.28)))  # px at that depth
     baseline = min(wanted * nearer, 0.98 * max_disparity * max(pose.near, 1e-3)) / camera.fx
     return StereoCamera(camera, float(baseline), camera.cx)
 
 
-def _few_depths(world: World, camera: Camera, pose: Pose) -> NDArray[Any]:
-    return world.cast(pose, directions_of(camera.resized(64, 32), pose.turn)).depth
+def _few_hits(world: World, camera: Camera, pose: Pose) -> Hits:
+    return world.cast(pose, directions_of(camera.resized(64, 32), pose.turn))
+
+
+def _things(world: World, hits: Hits) -> int:
+    """How many different ones show."""
+    seen = world.scene.material[hits.triangle[hits.triangle >= 0]]
+    _, rays = np.unique(seen, return_counts=True)
+    return int((rays >= SHOWN * len(hits.triangle)).sum())
 
 
 def _exposure(rng: np.random.Generator, colours: NDArray[Any],
