@@ -23,7 +23,7 @@ SHELL = 6  # surfaces of a room: floor, ceiling and walls, which are put first
 TRIES = 12  # places looked at for something that needs room
 CAMERA = 0.3  # m around a camera that nothing stands in
 WALL = 0.15  # m that a camera before a table keeps from walls
-OVER_TABLES = 0.35  # of the cameras in rooms with tables: most pictures of rooms are taken by people at them
+OVER_TABLES = 0.35  # of the places for a camera in rooms with tables; fewer of the others show enough
 NEAR_A_TABLE = 0.25  # m: so near may a tenth of a view lie there
 THINGS = (2, 14)  # of which a view shows as many at least, by chance
 # as colours of paint and fronts go: white, cream, greys, wood, a few bright ones; reflectance
@@ -58,7 +58,7 @@ def furnish(build: Builder, library: Library) -> tuple[Room, str]:
     rng = build.rng
     kind = str(rng.choice(['kitchen', 'living', 'office', 'bedroom', 'bathroom'], p=[.4, .22, .2, .12, .06]))
     most = {'bathroom': 3.5, 'kitchen': 5.2}.get(kind, 6.5)
-    if most > 6 and rng.random() < 0.2:
+    if most > 6 and rng.random() < 0.2:  # neither a kitchen nor a bathroom
         most = 9.0
     size = np.append(rng.uniform(1.8 if kind == 'bathroom' else 2.5, most, 2), build.uniform(2.3, 3.0))
     room = Room(build, library, size)
@@ -112,7 +112,7 @@ def stand(room: Room) -> Place:
 def _before_a_table(room: Room, table: Table, things: int) -> Place:
     """Before a table or over its edge, as one sits or stands there: behind it lies the room."""
     rng, build = room.build.rng, room.build
-    sides = np.asarray(table.size[:2])
+    sides = table.size[:2]
     axis = int(np.argmax(sides)) ^ int(rng.random() < 0.6)  # the camera is beyond the end of this one
     before = rng.uniform(-0.5, 0.5, 2) * sides
     before[axis] = rng.choice([-1, 1]) * (sides[axis] / 2 + build.uniform(-0.2, 0.6))
