@@ -12,7 +12,6 @@ import numpy as np
 from safetensors import SafetensorError
 
 from depth_models.estimators.mono import ImageEstimator
-from depth_models.estimators.prepared import Size
 from depth_models.frames import Map
 from depth_models.networks.depth_anything_graphs import depth_anything_graphs
 
@@ -66,11 +65,9 @@ class DepthAnything(ImageEstimator):
         """What runs, for people: network, its weights, engine and why this one, device, precision."""
         return {**super().describe(), 'weights': self._weights or 'as given'}
 
-    def _inner(self, size: Size, scale: float) -> Size:
-        # its own preprocessing: to the nearest multiples of the patches, nothing padded
-        height, width = super()._inner(size, scale)
-        return tuple(max(1, round(side / self._multiple)) * self._multiple  # type: ignore[return-value]
-                     for side in (height, width))
+    def _side(self, wanted: int) -> int:
+        # its own preprocessing: the nearest multiple of the patches
+        return max(1, round(wanted / self._multiple)) * self._multiple
 
     def _depth(self, output: Map) -> Map:
         if self.metric:

@@ -62,14 +62,13 @@ class ImageEstimator(PreparedEstimator):
         MonoFrame(image)  # says what does not fit
         size = image.shape[0], image.shape[1]
         prepared, laps = self._start(size, scale)
-        inner = self._inner(size, scale)
-        fill(prepared.inputs[IMAGE][0], image, inner)
+        fill(prepared.inputs[IMAGE][0], image, prepared.grid)
         laps.took('preparation')
         reached, maps = next((number, maps) for number, maps, last in self._run(
             prepared, laps, stage=stage, deadline=deadline) if last)
 
         def full(name: str) -> Map:
-            return at_full_size(maps(f'{name}_{reached}'), prepared.grid, inner, size)
+            return at_full_size(maps(f'{name}_{reached}'), prepared.grid, prepared.grid, size)
 
         depth = self._depth(full('depth'))
         confidence = (sigmoid(full('confidence')) if f'confidence_{reached}' in self._outputs
@@ -86,13 +85,13 @@ class ImageEstimator(PreparedEstimator):
     def _outputs(self) -> set[str]:
         return {name for graph in self._stages for name in graph.outputs}
 
-    def _inner(self, size: Size, scale: float) -> Size:
-        """What an image of `size` is resized to; from there to the input's size it is padded."""
-        return scaled(size, scale * (self._shorter_side / min(size) if self._shorter_side else 1.0))
-
     def _key(self, size: Size, scale: float) -> tuple[int, ...]:
-        height, width = self._inner(size, scale)
-        return rounded_up(height, self._multiple), rounded_up(width, self._multiple)
+        height, width = scaled(size, scale * (self._shorter_side / min(size) if self._shorter_side else 1.0))
+        return self._side(height), self._side(width)
+
+    def _side(self, wanted: int) -> int:
+        """The length [px] that a side takes. Stretched a little, because padding is taken for things."""
+        return rounded_up(wanted, self._multiple)
 
     def _graphs(self, key: tuple[int, ...]) -> list[Graph]:
         return self._stages

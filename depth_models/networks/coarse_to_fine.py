@@ -26,6 +26,11 @@ Where the two texts leave room (the project gives neither layers nor widths):
 - Fine sees the coarse depth as its logit, adds a correction to it, and the correction starts at zero:
   training begins with the coarse answer, and what is kept of the layout needs no learning. Dilation
   lets its five convolutions see 19 x 19 px.
+- "Learns local refinements only", says the project, and "preserves global geometry": with `fine_window` the
+  correction is taken less its mean over a window around each pixel. Without it the fine network learns to
+  correct the layout of its training's scenes too, which is of no use in others.
+- `coarse_dropout` is the paper's 0.5 of the first fully connected layer (section 3.1.1), here of whole maps
+  at 1/32.
 - Batch norm in both. A frozen coarse network is in eval mode too, or its statistics go on drifting.
 - `max_depth` is 80 m, the usual cap of KITTI, which the project trains on.
 """
@@ -55,6 +60,8 @@ class CoarseToFineConfig:
     up_channels: tuple[int, ...] = (128, 64)  # at 1/16, 1/8
     fine_channels: int = 32
     fine_dilations: tuple[int, ...] = (1, 2, 4, 1)  # of its convolutions at full size
+    fine_window: int = field(default=0, metadata={'later': True})  # px, odd; 0: any correction
+    coarse_dropout: float = field(default=0.0, metadata={'later': True})  # share of maps, while training
     confidence_channels: int = 8
     max_depth: float = 80.0  # m, of an output of 1
     # whether the brightness of the image is equalized before anything looks at it
@@ -68,6 +75,10 @@ class CoarseToFineConfig:
             raise ValueError('fine_dilations must hold a number for each convolution, got none')
         check_positive(self, 'down_channels', 'up_channels', 'fine_channels', 'fine_dilations',
                        'confidence_channels', 'max_depth')
+        if self.fine_window and (self.fine_window < 3 or self.fine_window % 2 == 0):
+            raise ValueError(f'fine_window must be 0, or odd and at least 3 px, got {self.fine_window}')
+        if not 0 <= self.coarse_dropout < 1:
+            raise ValueError(f'coarse_dropout must be a share from 0 to below 1, got {self.coarse_dropout}')
 
 
 class CoarseToFine(nn.Module):
@@ -103,6 +114,7 @@ class CoarseNet(nn.Module):
             nn.Sequential(ResidualBlock(above, channels, stride), ResidualBlock(channels, channels))
             for (above, channels), stride in zip(pairwise(down), (2, 2, 1), strict=True))
         self.everywhere = nn.Conv2d(down[-1], down[-1], 1)
+        self.dropout = nn.Dropout2d(config.coarse_dropout)
         self.up = nn.ModuleList(
             convolution(below + skip, channels)
             for below, skip, channels in zip((down[-1], *up), reversed(down[:2]), up))
@@ -115,7 +127,7 @@ class CoarseNet(nn.Module):
         for block in self.down:
             x = block(x)
             maps.append(x)
-        x = x + self.everywhere(x.mean((2, 3), keepdim=True))
+        x = self.dropout(x + self.everywhere(x.mean((2, 3), keepdim=True)))
         for layer, skip in zip(self.up, (maps[1], maps[0]), strict=True):
             x = layer(torch.cat([bilinear(x, (skip.shape[-2], skip.shape[-1])), skip], dim=1))
         logit = self.depth(x)
@@ -129,7 +141,7 @@ class FineNet(nn.Module):
 
     def __init__(self, config: CoarseToFineConfig) -> None:
         super().__init__()
-        channels = config.fine_channels
+        channels, self.window = config.fine_channels, config.fine_window
         self.input = ImageInput(COARSEST, equalized=config.equalized)
         self.layers = nn.Sequential(*[
             dilated(inputs, channels, dilation) for inputs, dilation in zip(
@@ -142,11 +154,21 @@ class FineNet(nn.Module):
     def forward(self, image: Tensor, coarse: DepthOutput) -> DepthOutput:
         """coarse: as the coarse network gives it; gradients go through it unless it is frozen."""
         correction = self.correction(self.layers(torch.cat([self.input(image), coarse.logit], dim=1)))
+        if self.window:
+            correction = correction - local_mean(correction, self.window)
         logit = coarse.logit + correction
         evidence = torch.cat([coarse.confidence, correction.abs()], dim=1)
         size = (image.shape[1], image.shape[2])
         confidence = self.confidence(F.avg_pool2d(evidence, SURE), F.avg_pool2d(logit, SURE), size)
         return DepthOutput(torch.sigmoid(logit), confidence, logit)
+
+
+def local_mean(x: Tensor, window: int) -> Tensor:
+    """[B,C,H,W] -> the mean over a square of `window` px around each pixel, of what lies in the image."""
+    margin = window // 2
+    # along, then down: a hundredth of the sums that the square takes at once
+    along = F.avg_pool2d(x, (1, window), 1, (0, margin), count_include_pad=False)
+    return F.avg_pool2d(along, (window, 1), 1, (margin, 0), count_include_pad=False)
 
 
 class ResidualBlock(nn.Module):

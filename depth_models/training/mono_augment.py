@@ -37,23 +37,20 @@ def augmented(rng: np.random.Generator, sample: DepthSample, config: MonoAugment
     if rng.random() < config.horizontal_flip:
         sample = sample.changed(_flipped, _flipped)
     if config.light:
-        sample = sample.changed(lambda image: relit(rng, image, config.light, config.colours), _as_it_is)
+        sample = sample.changed(lambda image: relit(rng, image, config), _as_it_is)
     degrees = rng.uniform(-1.0, 1.0) * config.largest_rotation
     return sample if degrees == 0 else turned(sample, degrees)
 
 
-def relit(rng: np.random.Generator, image: Image, strength: float, colours: float = 1.0) -> Image:
-    """
-    Another exposure, gamma, white balance, saturation and noise.
-
-    strength: 0..1; 1 is a lot. colours: up to so many times as strong as they are.
-    """
+def relit(rng: np.random.Generator, image: Image, config: MonoAugmentConfig) -> Image:
+    """Another exposure, gamma, white balance, saturation and noise: `light`, `colours` and `gamma`."""
+    strength = config.light
     levels = np.linspace(0, 1, 256)
     gain = np.exp(strength * (rng.normal(0, 0.3) + rng.normal(0, 0.1, 3)))  # exposure, white balance
-    gamma = np.exp(strength * rng.normal(0, 0.3))
+    gamma = config.gamma * np.exp(strength * rng.normal(0, 0.3))
     table = np.clip(255 * gain * levels[:, None] ** gamma, 0, 255).astype(np.uint8)
     lit = np.asarray(cv2.LUT(image, table[:, None]))
-    share = rng.uniform(1 - strength, max(colours, 1.0))  # of the colours; the rest is grey
+    share = rng.uniform(1 - strength, config.colours)  # of the colours; the rest is grey
     grey = cv2.cvtColor(cv2.cvtColor(lit, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     lit = np.asarray(cv2.addWeighted(lit, share, grey, 1 - share, 0))
     noise = rng.normal(0, 1, lit.shape).astype(np.float32) * np.float32(strength * rng.uniform(0, 8))

@@ -19,6 +19,9 @@ class MonoAugmentConfig:
     light: float = 0.0  # of our own: how far exposure, gamma, white balance and saturation may be off, 0..1
     # with it, how many times as strong colours may be: photographs have more of them than generated views
     colours: float = field(default=1.0, metadata={'later': True})
+    # with it, the gamma around which gammas are drawn. In photographs dark things are as colourful as bright
+    # ones, in generated views they are greyer: below 1 there is more of their colours
+    gamma: float = field(default=1.0, metadata={'later': True})
 
     def __post_init__(self) -> None:
         if not 0 <= self.horizontal_flip <= 1:
@@ -29,6 +32,8 @@ class MonoAugmentConfig:
             raise ValueError(f'light must lie in 0 to 1, got {self.light}')
         if not 1 <= self.colours <= 4:
             raise ValueError(f'colours must lie in 1 to 4, got {self.colours}')
+        if not 0.2 <= self.gamma <= 5:
+            raise ValueError(f'gamma must lie in 0.2 to 5, got {self.gamma}')
 
 
 @dataclass(frozen=True)

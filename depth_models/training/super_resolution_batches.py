@@ -139,7 +139,7 @@ class GuidedViews(UpscalingViews):
             relative = crop.of(whole).astype(np.float32)
         image = np.ascontiguousarray(crop.of(crop.view.image))
         if config.augment.light and config.sources[crop.source].augment:
-            image = relit(rng, image, config.augment.light, config.augment.colours)
+            image = relit(rng, image, config.augment)
         return low_res, displaced(rng, image, config), relative, from_truth, truth
 
 

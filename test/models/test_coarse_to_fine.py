@@ -5,6 +5,7 @@ import pytest
 import torch
 from mono_pictures import moved, picture, settled
 from torch import nn
+from torch.nn import functional as F
 
 from depth_models.engines import Model, choose
 from depth_models.engines.export import to_onnx
@@ -59,6 +60,32 @@ def test_fine_sees_the_image_and_the_coarse_depth(network):
     assert reached[32, 48] and not reached[:22].any() and not reached[43:].any()
     assert not reached[:, :38].any() and not reached[:, 59:].any()
     assert (by_depth.abs() > 1e-6).float().mean() > 0.99
+
+
+def test_with_a_window_the_layout_stays_that_of_the_coarse_network():
+    torch.manual_seed(4)
+    network = settled(CoarseToFine(CoarseToFineConfig(fine_window=9)))
+    start_of_fine(network)
+    image = picture(64, 96)
+    with torch.no_grad():
+        coarse, fine = network(image)
+        correction = fine.logit - coarse.logit
+        network.fine.window = 0
+        free = network.fine(image, coarse).logit - coarse.logit
+    free_mean, mean = (F.avg_pool2d(change, 32).abs().mean() for change in (free, correction))
+    assert mean < 0.2 * free_mean and correction.abs().mean() > 0.01
+    # at a corner only what lies in the image counts
+    expected = free[0, 0, 0, 0] - free[0, 0, :5, :5].mean()
+    torch.testing.assert_close(correction[0, 0, 0, 0], expected, atol=1e-5, rtol=0)
+
+
+def test_dropout_is_for_training_alone():
+    network = settled(CoarseToFine(CoarseToFineConfig(coarse_dropout=0.5)))
+    image = picture(64, 96)
+    with torch.no_grad():
+        assert torch.equal(network.coarse(image).logit, network.coarse(image).logit)
+        network.coarse.dropout.train()
+        assert not torch.equal(network.coarse(image).logit, network.coarse(image).logit)
 
 
 def test_at_the_training_size_the_coarse_network_sees_the_whole_image(network):
@@ -127,6 +154,8 @@ def test_a_size_that_is_no_multiple_is_refused(network):
     ({'down_channels': (16, 32)}, 'down_channels must be 4 numbers'),
     ({'up_channels': (16, -8)}, 'up_channels must be positive'),
     ({'fine_dilations': ()}, 'fine_dilations must hold a number for each convolution, got none'),
+    ({'fine_window': 8}, 'fine_window must be 0, or odd and at least 3 px, got 8'),
+    ({'coarse_dropout': 1.0}, 'coarse_dropout must be a share from 0 to below 1, got 1.0'),
     ({'max_depth': 0.0}, 'max_depth must be positive and finite, got 0.0')])
 def test_config_names_the_field_and_the_value(options, message):
     with pytest.raises(ValueError, match=message):
@@ -140,9 +169,11 @@ def test_it_is_known_by_name_and_its_config_comes_from_plain_values(network):
 
 
 @pytest.mark.parametrize('engine', ['torch', 'openvino', 'onnxruntime'])
-@pytest.mark.parametrize('equalized', [False, True])
-def test_an_engine_gives_what_the_networks_give(network, engine, equalized):
-    network.coarse.input.equalized = network.fine.input.equalized = equalized
+@pytest.mark.parametrize('as_trained', [False, True])
+def test_an_engine_gives_what_the_networks_give(network, engine, as_trained):
+    if as_trained:
+        network.coarse.input.equalized = network.fine.input.equalized = True
+        network.fine.window = 33
     if engine != 'torch':
         pytest.importorskip(engine)
         pytest.importorskip('onnx')

@@ -53,17 +53,33 @@ def data(folder):
                           validation_views=5, workers=0)
 
 
+def relit_often(image, **options):
+    config = MonoAugmentConfig(**{'light': 0.8, **options})
+    return np.array([relit(np.random.default_rng([9, k]), image, config) for k in range(200)], float)
+
+
 def test_other_light_changes_exposure_and_colours_either_way():
     image = np.tile(np.array([[[120, 90, 80], [60, 80, 95]]], np.uint8), (8, 8, 1))
-    draws = [relit(np.random.default_rng([9, k]), image, 0.8, 2.6).astype(float) for k in range(200)]
-    bright = np.array([seen.mean() for seen in draws]) / image.mean()
+    draws = relit_often(image, colours=2.6)
+    bright = draws.mean((1, 2, 3)) / image.mean()
     assert bright.min() < 0.7 and bright.max() > 1.4 and np.median(bright) == pytest.approx(1.0, abs=0.1)
     # how far red over blue of the two halves lies apart, which white balance moves together
-    apart = np.array([np.ptp((seen[..., 0] - seen[..., 2]).mean(0)[:2]) for seen in draws]) / bright
+    apart = np.ptp((draws[..., 0] - draws[..., 2]).mean(1)[:, :2], axis=1) / bright
     assert apart.min() < 30 and apart.max() > 120 and 75 < np.median(apart) < 130  # it was 75
-    grey = np.array([relit(np.random.default_rng([9, k]), image, 0.8).astype(float) for k in range(200)])
+    grey = relit_often(image)
     assert np.median(np.ptp((grey[..., 0] - grey[..., 2]).mean(1)[:, :2], axis=1)) < 60
-    np.testing.assert_allclose(relit(np.random.default_rng(9), image, 0.0), image, atol=1)
+    np.testing.assert_allclose(relit(np.random.default_rng(9), image, MonoAugmentConfig()), image, atol=1)
+
+
+def test_a_gamma_below_one_gives_dark_things_more_of_their_colours():
+    image = np.tile(np.array([[[30, 20, 10], [240, 215, 190]]], np.uint8), (8, 8, 1))
+
+    def of_dark_and_bright(gamma):
+        strength = np.ptp(relit_often(image, gamma=gamma).mean(1), axis=-1)[:, :2]
+        return np.median(strength, axis=0)
+
+    plain, raised = of_dark_and_bright(1.0), of_dark_and_bright(0.5)
+    assert raised[0] > 1.5 * plain[0] and raised[1] < plain[1]
 
 
 # --- views
@@ -256,6 +272,8 @@ def test_another_light_changes_the_image_and_never_the_depth():
     assert np.array_equal(plain.image, ramp().image)
     with pytest.raises(ValueError, match='light must lie in 0 to 1'):
         MonoAugmentConfig(light=2)
+    with pytest.raises(ValueError, match=r'gamma must lie in 0\.2 to 5, got 0'):
+        MonoAugmentConfig(gamma=0)
 
 
 def test_crops_reach_all_of_a_view():
