@@ -29,8 +29,6 @@ Where the two texts leave room (the project gives neither layers nor widths):
 - "Learns local refinements only", says the project, and "preserves global geometry": with `fine_window` the
   correction is taken less its mean over a window around each pixel. Without it the fine network learns to
   correct the layout of its training's scenes too, which is of no use in others.
-- `coarse_dropout` is the paper's 0.5 of the first fully connected layer (section 3.1.1), here of whole maps
-  at 1/32.
 - Batch norm in both. A frozen coarse network is in eval mode too, or its statistics go on drifting.
 - `max_depth` is 80 m, the usual cap of KITTI, which the project trains on.
 """
@@ -61,7 +59,6 @@ class CoarseToFineConfig:
     fine_channels: int = 32
     fine_dilations: tuple[int, ...] = (1, 2, 4, 1)  # of its convolutions at full size
     fine_window: int = field(default=0, metadata={'later': True})  # px, odd; 0: any correction
-    coarse_dropout: float = field(default=0.0, metadata={'later': True})  # share of maps, while training
     confidence_channels: int = 8
     max_depth: float = 80.0  # m, of an output of 1
     # whether the brightness of the image is equalized before anything looks at it
@@ -77,8 +74,6 @@ class CoarseToFineConfig:
                        'confidence_channels', 'max_depth')
         if self.fine_window and (self.fine_window < 3 or self.fine_window % 2 == 0):
             raise ValueError(f'fine_window must be 0, or odd and at least 3 px, got {self.fine_window}')
-        if not 0 <= self.coarse_dropout < 1:
-            raise ValueError(f'coarse_dropout must be a share from 0 to below 1, got {self.coarse_dropout}')
 
 
 class CoarseToFine(nn.Module):
@@ -114,7 +109,6 @@ class CoarseNet(nn.Module):
             nn.Sequential(ResidualBlock(above, channels, stride), ResidualBlock(channels, channels))
             for (above, channels), stride in zip(pairwise(down), (2, 2, 1), strict=True))
         self.everywhere = nn.Conv2d(down[-1], down[-1], 1)
-        self.dropout = nn.Dropout2d(config.coarse_dropout)
         self.up = nn.ModuleList(
             convolution(below + skip, channels)
             for below, skip, channels in zip((down[-1], *up), reversed(down[:2]), up))
@@ -127,7 +121,7 @@ class CoarseNet(nn.Module):
         for block in self.down:
             x = block(x)
             maps.append(x)
-        x = self.dropout(x + self.everywhere(x.mean((2, 3), keepdim=True)))
+        x = x + self.everywhere(x.mean((2, 3), keepdim=True))
         for layer, skip in zip(self.up, (maps[1], maps[0]), strict=True):
             x = layer(torch.cat([bilinear(x, (skip.shape[-2], skip.shape[-1])), skip], dim=1))
         logit = self.depth(x)

@@ -18,7 +18,7 @@ cropped from them, and what is left of it at low resolution is drawn anew every 
 from depth_models.training.command import Command
 
 DEPTH_GAN = Command('depth_gan', 'depth_gan_x4', example='optimizer.loss.gan=0.01')
-GUIDED = Command('super_resolution', 'guided_super_resolution', example='data.degrading.gaussian=0.1')
+GUIDED = Command('super_resolution', 'guided_super_resolution_first', example='data.degrading.gaussian=0.1')
 add_arguments, run, main = GUIDED.add_arguments, GUIDED.run, GUIDED.main
 
 if __name__ == '__main__':

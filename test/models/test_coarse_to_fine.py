@@ -79,15 +79,6 @@ def test_with_a_window_the_layout_stays_that_of_the_coarse_network():
     torch.testing.assert_close(correction[0, 0, 0, 0], expected, atol=1e-5, rtol=0)
 
 
-def test_dropout_is_for_training_alone():
-    network = settled(CoarseToFine(CoarseToFineConfig(coarse_dropout=0.5)))
-    image = picture(64, 96)
-    with torch.no_grad():
-        assert torch.equal(network.coarse(image).logit, network.coarse(image).logit)
-        network.coarse.dropout.train()
-        assert not torch.equal(network.coarse(image).logit, network.coarse(image).logit)
-
-
 def test_at_the_training_size_the_coarse_network_sees_the_whole_image(network):
     images = picture(224, 224).repeat(2, 1, 1, 1)
     images[1, :16, :16] = 255 - images[1, :16, :16]  # one corner
@@ -155,7 +146,6 @@ def test_a_size_that_is_no_multiple_is_refused(network):
     ({'up_channels': (16, -8)}, 'up_channels must be positive'),
     ({'fine_dilations': ()}, 'fine_dilations must hold a number for each convolution, got none'),
     ({'fine_window': 8}, 'fine_window must be 0, or odd and at least 3 px, got 8'),
-    ({'coarse_dropout': 1.0}, 'coarse_dropout must be a share from 0 to below 1, got 1.0'),
     ({'max_depth': 0.0}, 'max_depth must be positive and finite, got 0.0')])
 def test_config_names_the_field_and_the_value(options, message):
     with pytest.raises(ValueError, match=message):

@@ -498,8 +498,13 @@ def test_shipped_configs_of_depth_alone(name, factor):
     assert config_files.parse(name, config_files.resolved(config)) == config
 
 
-def test_the_shipped_config_of_the_guided_network():
-    config = config_files.load('guided_super_resolution')
+@pytest.mark.parametrize('name, before', [
+    ('guided_super_resolution_first', ''),
+    ('guided_super_resolution_second', 'guided_super_resolution_first'),
+    ('guided_super_resolution', 'guided_super_resolution_second')])
+def test_the_shipped_configs_of_the_guided_network(name, before):
+    config = config_files.load(name)
+    assert config.trainer.initial_weights == (before and f'runs/{before}/{before}.safetensors')
     assert config.network == GuidedConfig(patch=4, widths=(32, 48, 64, 96, 128), encoder=(1, 1, 1, 1),
                                           middle=2, decoder=(1, 1, 1, 1))
     assert config.data.factors == (4, 8) and config.optimizer.relative_learning_rate == 2e-6
