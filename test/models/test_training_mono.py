@@ -116,7 +116,7 @@ def test_the_weights_hold_both_networks_and_run(whole):
     weights = whole / 'tiny.safetensors'
     assert {name.split('.')[0] for name in load_file(weights)} == {'coarse', 'fine'}
     estimator = MonoEstimator.from_pretrained(str(weights), engine='torch')
-    assert estimator.stages == 2 and estimator._inner((480, 640), 1.0) == (32, 43)  # notes: shorter_side
+    assert estimator.stages == 2 and estimator._key((480, 640), 1.0) == (32, 64)  # notes: shorter_side
     assert [name for name in load_file(weights) if not torch.equal(
         load_file(weights)[name], checkpoint(whole, STEPS)['state_dict'][f'network.{name}'])] == []
 
@@ -165,7 +165,7 @@ def test_the_mono_unet_trains_from_the_command_line(tiny, tmp_path, capsys):
     assert [set(entry) >= {'loss', 'log_error_1'} for entry in entries] == [True, True, False]
     assert [entry['learning_rate'] for entry in entries[:2]] == pytest.approx([1e-5, 1.495e-5])  # warm-up
     estimator = MonoEstimator.from_pretrained(str(tmp_path / 'mono_unet.safetensors'), engine='torch')
-    assert estimator.stages == 1 and estimator._inner((64, 64), 1.0) == (32, 32)
+    assert estimator.stages == 1 and estimator._key((64, 64), 1.0) == (32, 32)
 
 
 # --- configs
