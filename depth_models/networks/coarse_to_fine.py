@@ -28,7 +28,7 @@ Where the two texts leave room (the project gives neither layers nor widths):
   lets its five convolutions see 19 x 19 px.
 - "Learns local refinements only", says the project, and "preserves global geometry": with `fine_window` the
   correction is taken less its mean over a window around each pixel. Without it the fine network learns to
-  correct the layout of its training's scenes too, which is of no use in others.
+  correct the layout of its training's scenes too, and real ones get worse (docs/accuracy.md).
 - Batch norm in both. A frozen coarse network is in eval mode too, or its statistics go on drifting.
 - `max_depth` is 80 m, the usual cap of KITTI, which the project trains on.
 """
@@ -160,7 +160,7 @@ class FineNet(nn.Module):
 def local_mean(x: Tensor, window: int) -> Tensor:
     """[B,C,H,W] -> the mean over a square of `window` px around each pixel, of what lies in the image."""
     margin = window // 2
-    # along, then down: a hundredth of the sums that the square takes at once
+    # along, then down: 2 * window values a pixel instead of window ** 2
     along = F.avg_pool2d(x, (1, window), 1, (0, margin), count_include_pad=False)
     return F.avg_pool2d(along, (window, 1), 1, (margin, 0), count_include_pad=False)
 
