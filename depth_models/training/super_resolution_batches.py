@@ -156,6 +156,8 @@ def drawn(rng: np.random.Generator, config: DegradingConfig) -> Degradation:
     strengths = rng.random(5) * (rng.random(5) < config.each)
     if clean:
         return CLEAN
+    if config.sensor < 1 and rng.random() >= config.sensor:
+        strengths[3:] = 0
     gaussian, quadratic, step, holes, bleeding = (strengths * (
         config.gaussian, config.quadratic, config.step, config.holes, config.bleeding)).tolist()
     return Degradation(gaussian=gaussian, quadratic=quadratic, step=step, inverse_steps=bool(inverse_steps),

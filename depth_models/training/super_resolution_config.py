@@ -23,9 +23,12 @@ class DegradingConfig:
     step: float = 0.03
     holes: float = 0.1
     bleeding: float = 0.75
+    # share of the others that may have the last two, which come together: where edges bleed, cells are
+    # missing as well, and a map without holes can be relied on at its edges
+    sensor: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ('clean', 'each', 'gaussian', 'quadratic', 'step', 'holes', 'bleeding'):
+        for name in ('clean', 'each', 'gaussian', 'quadratic', 'step', 'holes', 'bleeding', 'sensor'):
             _share(self, name)
 
 

@@ -3,6 +3,7 @@
 All of them are in parts of the frame's mean depth, so that no unit matters.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from depth_models.evaluation.depth_metrics import EDGE_RATIO, EDGE_REACH, SPARSE
 from depth_models.networks.low_res import UpscaledOutput
 from depth_models.training.map_losses import (
     CONFIDENCE_WEIGHT,
@@ -64,18 +66,21 @@ class GuidedLossWeights:
     """
     Of the terms. The reference has ||D - D*|| + ||Sobel(D) - Sobel(D*)||, both of them L1.
 
-    ratio and log are those of `DepthGANLossWeights`, for whom squared errors count.
+    ratio and log are those of `DepthGANLossWeights`, for whom squared errors count; edges is the ratio of
+    both errors near depth edges alone, which most of a frame's error is about and few of its pixels are.
     """
 
     l1: float = 1.0
     sobel: float = 1.0
     ratio: float = 0.0
+    edges: float = 0.0
     log: float = 0.0
 
     def __post_init__(self) -> None:
-        values = self.l1, self.sobel, self.ratio, self.log
+        values = self.l1, self.sobel, self.ratio, self.edges, self.log
         if min(values) < 0 or not sum(values) > 0:
-            raise ValueError(f'l1, sobel, ratio and log must be 0 or more, and one of them above, got {self}')
+            raise ValueError('l1, sobel, ratio, edges and log must be 0 or more, and one of them above, '
+                             f'got {self}')
 
 
 def depth_gan_loss(first: UpscaledOutput, second: UpscaledOutput, target: Tensor, *, valid: Tensor,
@@ -102,6 +107,9 @@ def guided_loss(first: UpscaledOutput, second: UpscaledOutput, target: Tensor, *
         loss = loss + weights.l1 * mean(error.abs(), valid)
     if weights.sobel:
         loss = loss + weights.sobel * sobel_error(error, valid)
+    if weights.edges:
+        edges = near_edges(target, valid)
+        loss = loss + weights.edges * frames_mean(error_ratio(first, second, target, size, edges), edges)
     return loss
 
 
@@ -128,6 +136,19 @@ def error_ratio(first: UpscaledOutput, second: UpscaledOutput, target: Tensor, s
     """[B] root mean square error of stage 2 over that of stage 1."""
     before, after = (rms(output.depth, target, valid) for output in (first, second))
     return after / (before.detach() + LEAST * size)
+
+
+def near_edges(target: Tensor, valid: Tensor) -> Tensor:
+    """[B,1,H,W] bool: `depth_metrics.near_edges` of every frame, where the target is known."""
+    near, far = torch.where(valid, target, torch.inf), torch.where(valid, target, 0.0)
+    nearest, farthest = near, far
+    for rows in range(EDGE_REACH + 1):  # a disk is what these rectangles cover together
+        columns = math.isqrt(EDGE_REACH ** 2 - rows ** 2)
+        window = {'kernel_size': (2 * rows + 1, 2 * columns + 1), 'stride': 1, 'padding': (rows, columns)}
+        nearest = torch.minimum(nearest, -F.max_pool2d(-near, **window))
+        farthest = torch.maximum(farthest, F.max_pool2d(far, **window))
+    dense = valid.float().mean((1, 2, 3), keepdim=True) >= SPARSE
+    return valid & dense & (farthest / EDGE_RATIO > nearest)
 
 
 def frames_mean(values: Tensor, valid: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from depth_folders import write_views
 
 from depth_models import cli
 from depth_models.data.degradation import CLEAN, SENSOR, cell_means
+from depth_models.evaluation import depth_metrics
 from depth_models.networks.depth_gan import DepthGAN, DepthGANConfig
 from depth_models.networks.guided_super_resolution import GuidedConfig, GuidedSuperResolution
 from depth_models.networks.low_res import UpscaledOutput
@@ -39,6 +40,7 @@ from depth_models.training.super_resolution_losses import (
     GuidedLossWeights,
     depth_gan_loss,
     guided_loss,
+    near_edges,
     sobel_error,
     total_variation,
 )
@@ -146,6 +148,14 @@ def test_degradations_are_drawn_up_to_a_bit_beyond_those_that_are_judged():
         assert values.min() == 0 and values.max() > getattr(SENSOR, name)
         assert 0.55 < (values > 0).mean() < 0.85
     assert {one.inverse_steps for one in wrong} == {True, False}
+
+
+def test_where_edges_bleed_cells_are_missing_too():
+    found = [drawn(np.random.default_rng(seed), DegradingConfig(clean=0.0, each=1.0, sensor=0.3))
+             for seed in range(400)]
+    of_sensors = [one.holes > 0 for one in found]
+    assert of_sensors == [one.bleeding > 0 for one in found] and 0.22 < np.mean(of_sensors) < 0.38
+    assert all(one.gaussian > 0 and one.step > 0 for one in found)
 
 
 # --- what guides
@@ -288,6 +298,32 @@ def test_the_guided_loss_is_that_of_the_reference():
                                 + sobel_error((depth - target)[..., 9:], valid[..., 9:]) * 5) / 11)
 
 
+def test_edges_of_the_loss_are_those_that_evaluation_judges():
+    rng = np.random.default_rng(0)
+    depth = np.kron(rng.uniform(1, 4, (3, 1, 5, 6)), np.ones((12, 11))).astype(np.float32)
+    depth[rng.random(depth.shape) < 0.1] = np.nan
+    depth[2, :, ::2] = np.nan  # points, which have no edges
+    valid = torch.isfinite(torch.from_numpy(depth))
+    found = near_edges(torch.from_numpy(np.nan_to_num(depth, nan=9.0)), valid)
+    for frame in range(3):
+        expected = np.isfinite(depth[frame, 0]) & depth_metrics.near_edges(depth[frame, 0])
+        np.testing.assert_array_equal(found[frame, 0].numpy(), expected)
+    assert found[0].any() and not found[0].all() and not found[2].any()
+
+
+def test_the_edges_of_every_frame_count_alike_and_nothing_else_does():
+    target = torch.ones(3, 1, 16, 32)
+    target[0, ..., 16:] = 2.0
+    target[1, ..., 16:] = 90.0  # and the third frame has none
+    valid = torch.ones_like(target, dtype=torch.bool)
+    edges = near_edges(target, valid)
+    weights = GuidedLossWeights(l1=0, sobel=0, edges=1)
+    first, second = said(1.2 * target), said(torch.where(edges, 1.05 * target, 7 * target))
+    unsure = guided_loss(first, second, target, valid=valid, weights=replace(weights, edges=0, ratio=1e-9))
+    found = guided_loss(first, second, target, valid=valid, weights=weights)
+    assert float(found - unsure) == pytest.approx(0.25, rel=0.03)
+
+
 @pytest.mark.parametrize('kind', ['depth_gan', 'guided'])
 def test_what_is_unknown_never_matters_and_gradients_are_numbers(kind):
     torch.manual_seed(0)
@@ -312,7 +348,7 @@ def test_what_is_unknown_never_matters_and_gradients_are_numbers(kind):
                                   weights=DepthGANLossWeights(mse=1, tv=1))
         else:
             loss = guided_loss(*network(*inputs), target, valid=valid,
-                               weights=GuidedLossWeights(ratio=1, log=1))
+                               weights=GuidedLossWeights(ratio=1, edges=1, log=1))
         loss.backward()
         assert torch.isfinite(loss)
         grads.append(torch.cat([weights.grad.flatten() for weights in network.parameters()]))
@@ -501,13 +537,14 @@ def test_shipped_configs_of_depth_alone(name, factor):
 @pytest.mark.parametrize('name, before', [
     ('guided_super_resolution_first', ''),
     ('guided_super_resolution_second', 'guided_super_resolution_first'),
-    ('guided_super_resolution', 'guided_super_resolution_second')])
+    ('guided_super_resolution_third', 'guided_super_resolution_second'),
+    ('guided_super_resolution', 'guided_super_resolution_third')])
 def test_the_shipped_configs_of_the_guided_network(name, before):
     config = config_files.load(name)
     assert config.trainer.initial_weights == (before and f'runs/{before}/{before}.safetensors')
     assert config.network == GuidedConfig(patch=4, widths=(32, 48, 64, 96, 128), encoder=(1, 1, 1, 1),
                                           middle=2, decoder=(1, 1, 1, 1))
-    assert config.data.factors == (4, 8) and config.optimizer.relative_learning_rate == 2e-6
+    assert set(config.data.factors) == {4, 8} and config.optimizer.relative_learning_rate == 2e-6
     assert config_files.parse(config.name, config_files.resolved(config)) == config
 
 
