@@ -7,7 +7,8 @@ Runs live in folders, stop and go on as those of stereo do: see `depth_models.tr
     depth-nodes train depth_gan --config depth_gan_x8_adversarial    against a discriminator
     depth-nodes train super_resolution                               guided by an image
     depth-nodes train super_resolution --config guided_super_resolution_second    goes on from its result
-    depth-nodes train super_resolution --config guided_super_resolution           and from that one's
+    depth-nodes train super_resolution --config guided_super_resolution_third     and from that one's
+    depth-nodes train super_resolution --config guided_super_resolution           the last one, as shipped
 
 Data: generated views, and any layout of depth_models/data/depth_datasets, each with its share. Truth is
 cropped from them, and what is left of it at low resolution is drawn anew every time (data.degrading):

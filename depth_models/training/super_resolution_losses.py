@@ -144,9 +144,9 @@ def near_edges(target: Tensor, valid: Tensor) -> Tensor:
     nearest, farthest = near, far
     for rows in range(EDGE_REACH + 1):  # a disk is what these rectangles cover together
         columns = math.isqrt(EDGE_REACH ** 2 - rows ** 2)
-        window = {'kernel_size': (2 * rows + 1, 2 * columns + 1), 'stride': 1, 'padding': (rows, columns)}
-        nearest = torch.minimum(nearest, -F.max_pool2d(-near, **window))
-        farthest = torch.maximum(farthest, F.max_pool2d(far, **window))
+        window = (2 * rows + 1, 2 * columns + 1), 1, (rows, columns)
+        nearest = torch.minimum(nearest, -F.max_pool2d(-near, *window))
+        farthest = torch.maximum(farthest, F.max_pool2d(far, *window))
     dense = valid.float().mean((1, 2, 3), keepdim=True) >= SPARSE
     return valid & dense & (farthest / EDGE_RATIO > nearest)
 

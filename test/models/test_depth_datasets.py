@@ -326,7 +326,7 @@ def test_seven_scenes_know_two_signs_for_unknown(tmp_path):
 def test_seven_scenes_as_jpeg_with_the_camera_of_full_size(tmp_path):
     write_image(tmp_path / 'frame-000000.color.jpg', picture(1, 480, 640))
     write_depth(tmp_path / 'frame-000000.depth.png', truth(480, 640))
-    assert SevenScenes(tmp_path)[0].camera == Camera(640, 480, 525, 525, 320, 240)
+    assert SevenScenes(tmp_path)[0].camera == Camera(640, 480, 527.2, 527.2, 319.1, 237.9)
 
 
 def test_seven_scenes_have_the_depth_of_the_image(tmp_path):
@@ -337,14 +337,16 @@ def test_seven_scenes_have_the_depth_of_the_image(tmp_path):
     found = SevenScenes(tmp_path)[0].depth
     near = found == 1.0
     rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
-    # x = 525 ((u - 320) / 585 - 0.025 m / Z) + 320, y = 525 (v - 240) / 585 + 240
-    assert [rows[0], rows[-1]] == pytest.approx([114.4, 203.2], abs=0.5)
-    assert [columns[0], columns[-1]] == pytest.approx([396.6, 467.5], abs=0.5)
-    assert near[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].all()  # nothing shows through
-    assert (found[150, 476:500] == 2.0).all()
-    shadow = found[150, 468:475]  # of the near thing, in the light of the depth camera
-    assert np.isnan(shadow).sum() == pytest.approx(525 * 0.025 * (1 / 1.0 - 1 / 2.0), abs=1.5)
-    assert np.isnan(found[:20]).all() and np.isnan(found[:, 620:]).all()
+    # with X = (u - 320) / 585 and Y = (v - 240) / 585 in parts of Z, and 0.0082 rad of roll:
+    # x = 527.2 (X - 0.0082 Y - 0.0199 m / Z) + 319.1, y = 527.2 (Y + 0.0082 X) + 237.9
+    assert [rows[0], rows[-1]] == pytest.approx([112.5, 202.2], abs=0.7)
+    assert [columns[0], columns[-1]] == pytest.approx([399.0, 470.9], abs=0.7)
+    # turned clockwise, its upper edge falls by half a pixel from its left to its right: nothing shows through
+    assert near[rows[0] + 1:rows[-1], columns[0] + 1:columns[-1]].all()
+    assert (found[150, 480:500] == 2.0).all()
+    shadow = found[150, 472:478]  # of the near thing, in the light of the depth camera
+    assert np.isnan(shadow).sum() == pytest.approx(527.2 * 0.0199 * (1 / 1.0 - 1 / 2.0), abs=1.5)
+    assert np.isnan(found[:19]).all() and np.isnan(found[:, 620:]).all()
     assert np.isfinite(found).mean() > 0.75
 
 

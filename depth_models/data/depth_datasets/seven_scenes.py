@@ -2,23 +2,42 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from depth_models.data.dataset import existing_folder
 from depth_models.data.depth_datasets.files import DepthFileDataset, DepthFiles, same_size
 from depth_models.data.formats import read_depth_steps
-from depth_models.data.image_files import image_at
-from depth_models.frames import Camera, Map
+from depth_models.data.image_files import image_at, read_rgb
+from depth_models.frames import Camera, Image, Map
 from depth_models.geometry import points_from_depth, project_points
 
+
+class ColourCamera(NamedTuple):
+    """Of 640x480 px, and where it sits: as the depth camera, but for what is given."""
+
+    focal: float  # px
+    centre: tuple[float, float]  # px
+    beside: float  # m to the right
+    roll: float  # rad about the optical axis
+
+    @property
+    def transform(self) -> NDArray[np.float64]:
+        """4x4, from points of the depth camera to its own."""
+        made = np.eye(4)
+        sine, cosine = np.sin(self.roll), np.cos(self.roll)
+        made[:2, :2] = (cosine, -sine), (sine, cosine)
+        made[0, 3] = -self.beside
+        return made
+
+
 DEPTH_CAMERA = Camera(640, 480, 585.0, 585.0, 320.0, 240.0)  # of the data set's page
-# The page has no calibration of the colour camera. These are nominal values of a Kinect v1: the focal
-# length that OpenNI takes for it, and how far beside the depth camera it sits.
-CAMERA = Camera(640, 480, 525.0, 525.0, 320.0, 240.0)
-BASELINE = 0.025  # m
-TO_COLOUR = np.eye(4)
-TO_COLOUR[0, 3] = -BASELINE
+# The page has no calibration of the colour camera. It is the same Kinect in all scenes, and these are found
+# from 60 frames of 'red kitchen' by `python -m benchmarks.registration`; docs/accuracy.md has the figures.
+COLOUR = ColourCamera(focal=527.2, centre=(319.1, 237.9), beside=0.0199, roll=0.0082)
+CAMERA = Camera(640, 480, COLOUR.focal, COLOUR.focal, *COLOUR.centre)
 UNKNOWN = (0, 65535)
 
 
@@ -31,9 +50,9 @@ class SevenScenes(DepthFileDataset):
         SCENE/seq-01/frame-000000.pose.txt      not read
 
     Colour and depth of the files are not registered: an edge lies up to 30 px beside itself. Depth is
-    therefore projected into the colour camera: it is that of the image's pixels, to about a pixel, NaN where
-    the depth camera saw nothing, as around the border. Frames of another size than 640x480 px are left as
-    they are.
+    therefore projected into the colour camera: it is that of the image's pixels, to a few px, for both take
+    their pictures at different times; NaN where the depth camera saw nothing, as around the border. Frames
+    of another size than 640x480 px are left as they are.
 
     From https://www.microsoft.com/en-us/research/project/rgb-d-dataset-7-scenes/, non-commercial, with
     citation of Shotton et al., CVPR 2013.
@@ -46,6 +65,11 @@ class SevenScenes(DepthFileDataset):
         root = existing_folder(folder, self.layout)
         super().__init__(root, _frames(root))
 
+    def unregistered(self, index: int) -> tuple[Image, Map]:
+        """The image [H,W,3] and the depth [H,W] m as the files have them, each of its own camera."""
+        files = self.files[index]
+        return read_rgb(files.image), read_depth_steps(files.depth, unknown=UNKNOWN)
+
     def _depth(self, path: Path) -> Map:
         return registered(read_depth_steps(path, unknown=UNKNOWN))
 
@@ -57,7 +81,7 @@ def registered(depth: Map) -> Map:
     """[H,W] m of the depth camera -> [H,W] m of the colour camera: the nearest of what falls together."""
     if depth.shape != (DEPTH_CAMERA.height, DEPTH_CAMERA.width):
         return depth
-    return project_points(points_from_depth(depth, DEPTH_CAMERA), CAMERA, transform=TO_COLOUR)
+    return project_points(points_from_depth(depth, DEPTH_CAMERA), CAMERA, transform=COLOUR.transform)
 
 
 def _frames(root: Path) -> Iterator[DepthFiles]:
