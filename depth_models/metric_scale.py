@@ -4,7 +4,11 @@ Metres for what one camera sees: scale, or scale and shift, fitted to a few metr
 A network that sees one image knows shapes better than sizes. What is left open is a scale, and with
 relative networks a shift of inverse depth [Ranftl et al., arXiv 1907.01341, section 5]:
 
-    1 / metric = 1 / (scale * depth) + shift
+    1 / metric = 1 / (scale * depth) + shift + lean_x x + lean_y y
+
+with x and y from -1 to 1 over the image's columns and rows. The lean is what is wrong where a network takes
+the camera's pitch or roll for another one: the inverse depth of a plane is linear in the pixel's place, and
+so is what it changes by when the plane is turned.
 
 How it is fitted, and why so:
 
@@ -15,11 +19,14 @@ How it is fitted, and why so:
   1984], which needs no threshold and bears almost half of wrong samples too. It is polished by
   iteratively reweighted least squares with Tukey's biweight, which gives wrong samples no weight at
   all: Huber's gives them some, and a sample that fell through a gap onto the wall behind has leverage.
+- Samples from a few rows tell little of a lean, however many they are, for they are wrong together; and a
+  wrong lean does harm far from them. So there is some evidence that there is none, in proportion to them.
 - Smoothing adds up the normal equations of the frames, fading with age: a frame counts by its number
   of samples, and one that knows only the scale still helps to tell it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +34,14 @@ from numpy.typing import NDArray
 from depth_models.frames import Map
 
 MODES = ('none', 'median', 'affine')
-LEAST_FOR_SCALE, LEAST_FOR_SHIFT = 8, 20  # samples
+LEAST_FOR_SCALE, LEAST_FOR_SHIFT, LEAST_FOR_LEAN = 8, 20, 50  # samples
 LEAST_SPREAD = 0.1  # of inverse depth, relative: below it, a shift cannot be told from a scale
 MOST_SAMPLES, MOST_FOR_START = 2000, 300  # evenly out of more: the rest costs time and adds little
 PAIRS = 200  # with 30 % wrong samples half of them are right; with 90 % of a third, still some
 ROUNDS = 8  # of reweighting
 TUKEY = 6.0  # standard deviations; of 4.685, right for normal errors, RMSE on real frames was 5 % more
 LEAST_DEVIATION = 0.01  # relative: no sensor and no network is better
+LEVEL = 0.02  # of the samples: as many tell that there is no lean
 FARTHER = 2.0  # times the farthest sample: where a fit with a negative shift ends
 
 Values = NDArray[np.float64]
@@ -41,11 +49,12 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fit:
-    """1 / metric = 1 / (scale * depth) + shift, and how well that is known."""
+    """1 / metric = 1 / (scale * depth) + shift + lean, and how well that is known."""
 
     mode: str = 'none'  # what was fitted, of MODES: 'median' is a scale alone
     scale: float = 1.0  # m for one unit of depth
-    shift: float = 0.0  # 1/m
+    shift: float = 0.0  # 1/m, in the middle of the image
+    lean: tuple[float, float] = (0.0, 0.0)  # 1/m, what is added to it at the right and at the lower border
     residual: float = float('nan')  # median of |fitted / sample - 1| over this frame's samples
     samples: int = 0  # of this frame, known in both maps
     farthest: float = float('inf')  # m: what the fit puts beyond it is unknown
@@ -55,10 +64,22 @@ class Fit:
         """[H,W] -> [H,W] m, NaN where it is unknown or lies beyond what the fit tells."""
         if self.mode == 'none':
             return depth
+        y, x = (_places(size).astype(np.float32) for size in depth.shape)
+        return self._metric(depth, x, y[:, None])
+
+    def at(self, depth: Values, places: Values) -> Values:
+        """[N] depths of pixels at `places` [N,2], x and y as above -> [N] m."""
+        return self._metric(depth, *places.T)
+
+    def _metric(self, depth: NDArray[Any], x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        kind = depth.dtype.type
         with np.errstate(divide='ignore', over='ignore', invalid='ignore'):
-            metric = depth * np.float32(self.scale)
-            if self.shift:
-                metric /= np.float32(self.shift) * metric + np.float32(1)
+            metric = depth * kind(self.scale)
+            if any(self.lean):
+                shift = (x * kind(self.lean[0]) + kind(self.shift)) + y * kind(self.lean[1])
+                metric /= shift * metric + kind(1)
+            elif self.shift:
+                metric /= kind(self.shift) * metric + kind(1)
             known = (metric > 0) & (metric <= self.farthest) & (depth > 0) & (metric < np.inf)
         np.copyto(metric, np.nan, where=~known)
         return metric
@@ -106,7 +127,7 @@ class MetricScale:
             raise ValueError(f'sparse_depth is {list(sparse_depth.shape)} but depth is {list(depth.shape)}')
         if self.mode == 'none':
             return self.fit
-        inverse, truth = _samples(depth, sparse_depth)
+        inverse, truth, places = _samples(depth, sparse_depth)
         samples = len(truth)
         if samples < LEAST_FOR_SCALE:
             self.fit = replace(self.fit, samples=samples, residual=float('nan'), note=(
@@ -115,10 +136,11 @@ class MetricScale:
             return self.fit
         if samples > MOST_SAMPLES:
             chosen = _evenly(samples, MOST_SAMPLES)
-            inverse, truth = inverse[chosen], truth[chosen]
-        self._known = self._known.faded(self._keep).plus(_look(inverse, truth, self.mode == 'affine'))
+            inverse, truth, places = inverse[chosen], truth[chosen], places[chosen]
+        told = _look(inverse, truth, places, self.mode == 'affine')
+        self._known = self._known.faded(self._keep).plus(told)
         fit = replace(_solve(self._known, self.mode == 'affine'), samples=samples)
-        fitted = fit.apply((1 / inverse).astype(np.float32))
+        fitted = fit.at(1 / inverse, places)
         error = np.abs(fitted / truth - 1)
         self.fit = replace(fit, residual=float(np.median(np.where(np.isnan(error), np.inf, error))))
         return self.fit
@@ -130,49 +152,55 @@ class _Known:
 
     count: float = 0.0  # samples
     log_scales: float = 0.0  # of the medians, each times its samples
-    # normal equations of (1 / scale, shift): uu, uv, vv and the right side, of rows (u, v)
-    equations: tuple[float, ...] = (0.0,) * 5
+    # normal equations of (1 / scale, shift, lean_x, lean_y), and in the last column their right side
+    equations: Values = field(default_factory=lambda: np.zeros((4, 5)))
     farthest: float = 0.0  # m, of the samples that were believed
 
     def faded(self, keep: float) -> '_Known':
-        return _Known(keep * self.count, keep * self.log_scales,
-                      tuple(keep * value for value in self.equations), keep * self.farthest)
+        return _Known(keep * self.count, keep * self.log_scales, keep * self.equations, keep * self.farthest)
 
     def plus(self, other: '_Known') -> '_Known':
         return _Known(
             self.count + other.count, self.log_scales + other.log_scales,
-            tuple(a + b for a, b in zip(self.equations, other.equations, strict=True)),
-            max(self.farthest, other.farthest))
+            self.equations + other.equations, max(self.farthest, other.farthest))
 
 
-def _samples(depth: Map, sparse_depth: Map) -> tuple[Values, Values]:
-    """1 / depth and metric depth of the pixels that have both."""
+def _samples(depth: Map, sparse_depth: Map) -> tuple[Values, Values, Values]:
+    """1 / depth and metric depth of the pixels that have both, and where they lie: [N], [N], [N,2]."""
     with np.errstate(divide='ignore', over='ignore', invalid='ignore'):
         pixels = np.flatnonzero(sparse_depth > 0)
         truth = sparse_depth.reshape(-1)[pixels].astype(np.float64)
         inverse = 1 / depth.reshape(-1)[pixels].astype(np.float64)
     known = np.isfinite(truth) & np.isfinite(inverse) & (inverse > 0)
-    return inverse[known], truth[known]
+    row, column = np.divmod(pixels[known], depth.shape[1])
+    places = np.stack([_places(depth.shape[1])[column], _places(depth.shape[0])[row]], axis=1)
+    return inverse[known], truth[known], places
 
 
-def _look(inverse: Values, truth: Values, affine: bool) -> _Known:
+def _places(size: int) -> Values:
+    """[size] the middles of so many pixels, from -1 to 1 over all of them."""
+    return (2 * np.arange(size) + 1) / size - 1
+
+
+def _look(inverse: Values, truth: Values, places: Values, affine: bool) -> _Known:
     """What one frame tells."""
     log_scale = float(np.median(np.log(truth * inverse)))
     told = _Known(len(truth), len(truth) * log_scale)
     if not affine:
         return told
-    slope, shift = _start(inverse, truth, float(np.exp(-log_scale)))
+    terms = np.column_stack([inverse, np.ones_like(inverse), places])
+    line = terms[:, :2] @ _start(inverse, truth, float(np.exp(-log_scale)))
     for _ in range(ROUNDS):
-        equations, weight = _equations(inverse, truth, slope, shift)
-        uu, uv, vv, ur, vr = equations
-        if (determinant := uu * vv - uv * uv) <= 1e-9 * uu * vv:
+        equations, weight = _equations(terms, truth, line)
+        fitted = _solved(equations, len(truth))
+        if fitted is None:
             break
-        slope, shift = (ur * vv - vr * uv) / determinant, (vr * uu - ur * uv) / determinant
+        line = terms @ fitted
     believed = truth[weight > 0]
     return replace(told, equations=equations, farthest=float(believed.max(initial=0.0)))
 
 
-def _start(inverse: Values, truth: Values, slope: float) -> tuple[float, float]:
+def _start(inverse: Values, truth: Values, slope: float) -> Values:
     """The line whose relative errors have the least median; slope: that of the best scale alone."""
     if len(truth) > MOST_FOR_START:
         chosen = _evenly(len(truth), MOST_FOR_START)
@@ -190,22 +218,37 @@ def _start(inverse: Values, truth: Values, slope: float) -> tuple[float, float]:
     errors[np.isnan(errors)] = np.inf
     middle = len(truth) // 2
     best = int(np.argmin(np.partition(errors, middle, axis=1)[:, middle]))
-    return float(slopes[best]), float(shifts[best])
+    return np.array([slopes[best], shifts[best]])
 
 
-def _equations(inverse: Values, truth: Values, slope: float, shift: float
-               ) -> tuple[tuple[float, ...], Values]:
-    """The normal equations at a line, weighted by how well samples fit it, and those weights."""
-    line = slope * inverse + shift
+def _equations(terms: Values, truth: Values, line: Values) -> tuple[Values, Values]:
+    """
+    The normal equations at inverse depths `line`, weighted by how well samples fit it, and those weights.
+
+    terms: [N,4], what each unknown adds to the line.
+    """
     ahead = line > 0
     line = np.where(ahead, line, 1.0)
     error = np.log(line * truth)
     deviation = max(1.4826 * float(np.median(np.abs(error))), LEAST_DEVIATION)
     weight = np.where(ahead, np.clip(1 - (error / (TUKEY * deviation)) ** 2, 0, None) ** 2, 0.0)
-    # Gauss-Newton: the error's gradient is (inverse, 1) / line, and the line itself makes that 1
-    u, v, right = inverse / line, 1 / line, 1 - error
-    sums = (weight * u * u, weight * u * v, weight * v * v, weight * u * right, weight * v * right)
-    return tuple(float(values.sum()) for values in sums), weight
+    # Gauss-Newton: the error's gradient is the terms over the line, and the line itself makes that 1
+    slopes = terms / line[:, None]
+    made = (weight[:, None] * slopes).T @ np.column_stack([slopes, 1 - error])
+    made[[2, 3], [2, 3]] += LEVEL * len(truth) * float(np.median(truth)) ** 2  # at a border each
+    return made, weight
+
+
+def _solved(equations: Values, samples: float) -> Values | None:
+    """(1 / scale, shift, lean_x, lean_y), no lean where there are few samples; None: cannot be told."""
+    unknowns = 4 if samples >= LEAST_FOR_LEAN else 2
+    left, right = equations[:unknowns, :unknowns], equations[:unknowns, 4]
+    size = np.sqrt(np.diag(left))
+    if not size.all() or np.linalg.cond(left / np.outer(size, size)) > 1e9:
+        return None
+    found = np.zeros(4)
+    found[:unknowns] = np.linalg.solve(left, right)
+    return found
 
 
 def _solve(known: _Known, affine: bool) -> Fit:
@@ -213,18 +256,18 @@ def _solve(known: _Known, affine: bool) -> Fit:
     scale_alone = Fit('median', float(np.exp(known.log_scales / known.count)))
     if not affine:
         return scale_alone
-    uu, uv, vv, ur, vr = known.equations
-    determinant = uu * vv - uv * uv
+    (uu, uv), (_, vv) = known.equations[:2, :2].tolist()
     if known.count < LEAST_FOR_SHIFT:
         reason = f'{known.count:.0f} samples, fewer than {LEAST_FOR_SHIFT}'
-    elif determinant < LEAST_SPREAD ** 2 * uu * vv:
+    elif uu * vv - uv * uv < LEAST_SPREAD ** 2 * uu * vv:
         reason = f'the samples span less than {LEAST_SPREAD:.0%} of inverse depth'
-    elif (slope := (ur * vv - vr * uv) / determinant) <= 0:
+    elif (found := _solved(known.equations, known.count)) is None or found[0] <= 0:
         reason = 'what is said to be nearer is farther'
     else:
-        shift = (vr * uu - ur * uv) / determinant
-        return Fit('affine', 1 / slope, shift,
-                   farthest=FARTHER * known.farthest if shift < 0 else float('inf'))
+        slope, shift, *lean = found.tolist()
+        beyond = shift < abs(lean[0]) + abs(lean[1])  # inverse depth may fall below 0 somewhere
+        return Fit('affine', 1 / slope, shift, (lean[0], lean[1]),
+                   farthest=FARTHER * known.farthest if beyond else float('inf'))
     return replace(scale_alone, note=f'scale only: {reason}')
 
 

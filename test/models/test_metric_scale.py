@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from depth_models.metric_scale import LEAST_FOR_SCALE, LEAST_FOR_SHIFT, Fit, MetricScale
+from depth_models.metric_scale import LEAST_FOR_LEAN, LEAST_FOR_SCALE, LEAST_FOR_SHIFT, Fit, MetricScale
 
 
 def room(height: int = 120, width: int = 160) -> np.ndarray:
@@ -83,6 +83,50 @@ def test_the_median_is_the_scale_with_30_percent_wrong_samples(scale):
     assert (fit.mode, fit.shift, fit.note) == ('median', 0.0, '')
     assert fit.scale == pytest.approx(scale, rel=0.06)
     np.testing.assert_allclose(metric_scale.apply(depth), depth * fit.scale, rtol=1e-5)
+
+
+def leaning(truth: np.ndarray, right: float, down: float, noise: float = 0.05) -> np.ndarray:
+    """What a network would say that is off by so much inverse depth [1/m] at the borders, and by noise."""
+    rows, columns = (np.linspace(-1, 1, size) for size in truth.shape)
+    inverse = 0.6 * (1 / truth - 0.02 - right * columns - down * rows[:, None])
+    return (np.exp(np.random.default_rng(1).normal(0, noise, truth.shape)) / inverse).astype(np.float32)
+
+
+@pytest.mark.parametrize('right, down', [(0.03, 0.0), (0.0, -0.04), (-0.03, -0.05)])
+def test_the_lean_is_found_with_30_percent_wrong_samples(right, down):
+    truth = room()
+    depth = leaning(truth, right, down)
+    metric_scale = MetricScale('affine')
+    fit = metric_scale.update(depth, sampled(truth, outliers=0.3))
+    # of the last one a part is taken for scale: the inverse depth of a floor grows with the rows too
+    assert fit.lean == pytest.approx((right, down), abs=0.02)
+    assert fit.scale == pytest.approx(0.6, rel=0.1)
+    assert fit.shift == pytest.approx(0.02, abs=0.02)
+    level = Fit('affine', fit.scale, fit.shift).apply(depth)
+    metric = metric_scale.apply(depth)
+    assert metric.dtype == np.float32
+    error, without = (float(np.nanmedian(np.abs(found / truth - 1))) for found in (metric, level))
+    assert error < 0.06 and error < 0.7 * without
+
+
+def test_few_samples_have_no_lean_and_those_of_few_rows_next_to_none():
+    truth = room()
+    depth = leaning(truth, 0.0, -0.05)
+    few = MetricScale('affine').update(depth, sampled(truth, LEAST_FOR_LEAN - 1))
+    assert (few.mode, few.lean) == ('affine', (0.0, 0.0))
+    sparse = np.full_like(truth, np.nan)
+    sparse[58:62, ::2] = truth[58:62, ::2]
+    assert abs(MetricScale('affine').update(depth, sparse).lean[1]) < 0.01
+
+
+def test_a_fit_that_leans_beyond_infinity_ends_where_it_is_unknown():
+    fit = Fit('affine', scale=1.0, shift=0.0, lean=(-0.3, 0.1), farthest=50.0)
+    # x is -0.5 and 0.5, y too: 1 / 2 + 0.15 - 0.05, and so on
+    np.testing.assert_allclose(fit.apply(np.full((2, 2), 2.0, np.float32)),
+                               1 / np.array([[0.6, 0.3], [0.7, 0.4]]), rtol=1e-5)
+    found = fit.apply(np.full((2, 2), 8.0, np.float32))
+    np.testing.assert_array_equal(np.isnan(found), [[False, True], [False, False]])
+    assert found[1, 1] == pytest.approx(1 / (1 / 8 - 0.15 + 0.05), rel=1e-4)
 
 
 def test_the_residual_tells_how_far_off_the_fit_is():
