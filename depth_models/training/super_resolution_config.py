@@ -25,7 +25,7 @@ class DegradingConfig:
     bleeding: float = 0.75
     # share of the others that may have the last two, which come together: where edges bleed, cells are
     # missing as well, and a map without holes can be relied on at its edges
-    sensor: float = 1.0
+    sensor: float = field(default=1.0, metadata={'later': True})
 
     def __post_init__(self) -> None:
         for name in ('clean', 'each', 'gaussian', 'quadratic', 'step', 'holes', 'bleeding', 'sensor'):

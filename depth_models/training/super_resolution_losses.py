@@ -4,7 +4,7 @@ All of them are in parts of the frame's mean depth, so that no unit matters.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -73,7 +73,7 @@ class GuidedLossWeights:
     l1: float = 1.0
     sobel: float = 1.0
     ratio: float = 0.0
-    edges: float = 0.0
+    edges: float = field(default=0.0, metadata={'later': True})
     log: float = 0.0
 
     def __post_init__(self) -> None:
