@@ -147,3 +147,13 @@ def test_a_listener_of_relative_depth_only_is_not_warned(node):
     rig.frame(10)
     assert rig.scale.remarks(metric_wanted=False).warning == ''
     assert 'set scale to median or affine' in rig.lack
+
+
+def test_affine_follows_depths_that_lean_and_says_how_far(node):
+    rig = Rig(node, metric=True, scale='affine')
+    across = (2 * np.arange(WIDTH) + 1) / WIDTH - 1
+    leaning = (1 / (0.5 / DEPTH + 0.1 + 0.05 * across)).astype(np.float32)
+    np.testing.assert_allclose(rig.frame(10, leaning), leaning, rtol=0.03)
+    assert rig.said('fit') == 'affine'
+    right, down = map(float, rig.said('fit_lean').split())
+    assert (right, down) == pytest.approx((0.05, 0.0), abs=0.005)
