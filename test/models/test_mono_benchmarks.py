@@ -37,6 +37,15 @@ def test_what_is_given_is_true_and_not_judged():
     assert np.isfinite(metric_scale.shared_out(few, 200, seed=0)[0]).sum() == 5  # half is left to judge
 
 
+def test_samples_may_come_from_a_band_of_rows_and_be_wrong():
+    truth = room().depth
+    given, rest = metric_scale.shared_out(truth, 100, seed=3, rows=0.25, wrong=0.3)
+    known = np.isfinite(given)
+    assert known.sum() == 100 and not known[:15].any() and not known[25:].any()
+    assert (given[known] != truth[known]).sum() == 30 and given[known].min() >= 0.3
+    assert np.isnan(rest[known]).all() and np.array_equal(rest[~known], truth[~known], equal_nan=True)
+
+
 def test_each_mode_undoes_what_it_can():
     sample = room()
     scaled, shifted = sample.depth / 3, 1 / (2 / sample.depth + 0.2)
