@@ -231,11 +231,14 @@ class Graph:
     def wait(self, condition: Callable[[], Any], limit: float = 20.0, what: str = '') -> None:
         assert self._spin_until(condition, limit), f'timed out after {limit} s: {what}'
 
-    def call(self, kind: type, name: str, request: Any, limit: float = 20.0) -> Any:
+    def call(self, kind: type, name: str, request: Any, limit: float = 20.0, *, again: bool = False) -> Any:
+        """again: ask twice; an answer is lost where the server does not know the client yet."""
         client = self.node.create_client(kind, name)
         try:
             self.wait(client.service_is_ready, limit, f'no service {name}')
             future = client.call_async(request)
+            if again and not self._spin_until(future.done, limit / 4):
+                future = client.call_async(request)
             self.wait(future.done, limit, f'no answer of {name}')
             return future.result()
         finally:
@@ -250,11 +253,12 @@ class Graph:
 
     def get_parameter(self, name: str) -> Any:
         values = self.call(GetParameters, f'{self._name}/get_parameters',
-                           GetParameters.Request(names=[name])).values
+                           GetParameters.Request(names=[name]), again=True).values
         return Parameter.from_parameter_msg(ParameterMessage(name=name, value=values[0])).value
 
     def state(self) -> str:
-        return self.call(GetState, f'{self._name}/get_state', GetState.Request()).current_state.label
+        found = self.call(GetState, f'{self._name}/get_state', GetState.Request(), again=True)
+        return found.current_state.label
 
     def change_state(self, transition: int) -> bool:
         request = ChangeState.Request()
