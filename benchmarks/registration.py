@@ -4,7 +4,7 @@ How depth of 7-Scenes lies on its images: `python -m benchmarks.registration --d
 The data set comes without a calibration of its colour camera. Five numbers of one are found by laying depth
 edges on edges of the images, from each half of the frames, and judged on the other half, beside the nominal
 ones of a Kinect and those that the reader has. The figure is the mean gradient of an image at its depth
-edges, in parts of the mean over the whole image: 1 is chance. A minute of one core; needs scipy.
+edges, in parts of the mean over the whole image: 1 is chance. 60 frames take 20 s; needs scipy.
 """
 
 import argparse

@@ -67,7 +67,7 @@ class GuidedLossWeights:
     Of the terms. The reference has ||D - D*|| + ||Sobel(D) - Sobel(D*)||, both of them L1.
 
     ratio and log are those of `DepthGANLossWeights`, for whom squared errors count; edges is the ratio of
-    both errors near depth edges alone, which most of a frame's error is about and few of its pixels are.
+    both errors near depth edges alone.
     """
 
     l1: float = 1.0

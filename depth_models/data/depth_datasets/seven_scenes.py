@@ -34,8 +34,8 @@ class ColourCamera(NamedTuple):
 
 
 DEPTH_CAMERA = Camera(640, 480, 585.0, 585.0, 320.0, 240.0)  # of the data set's page
-# The page has no calibration of the colour camera. It is the same Kinect in all scenes, and these are found
-# from 60 frames of 'red kitchen' by `python -m benchmarks.registration`; docs/accuracy.md has the figures.
+# The page has no calibration of the colour camera. This one is found by `python -m benchmarks.registration`
+# from 60 frames of 'red kitchen', and taken for that of all scenes; docs/accuracy.md has the figures.
 COLOUR = ColourCamera(focal=527.2, centre=(319.1, 237.9), beside=0.0199, roll=0.0082)
 CAMERA = Camera(640, 480, COLOUR.focal, COLOUR.focal, *COLOUR.centre)
 UNKNOWN = (0, 65535)
@@ -50,9 +50,9 @@ class SevenScenes(DepthFileDataset):
         SCENE/seq-01/frame-000000.pose.txt      not read
 
     Colour and depth of the files are not registered: an edge lies up to 30 px beside itself. Depth is
-    therefore projected into the colour camera: it is that of the image's pixels, to a few px, for both take
-    their pictures at different times; NaN where the depth camera saw nothing, as around the border. Frames
-    of another size than 640x480 px are left as they are.
+    therefore projected into the colour camera: it is that of the image's pixels, to a px in most frames
+    and to a few in some; NaN where the depth camera saw nothing, as around the border. Frames of another
+    size than 640x480 px are left as they are.
 
     From https://www.microsoft.com/en-us/research/project/rgb-d-dataset-7-scenes/, non-commercial, with
     citation of Shotton et al., CVPR 2013.
