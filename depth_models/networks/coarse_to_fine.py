@@ -15,12 +15,12 @@ Shapes: B batch, C channels, H x W input image (multiples of 32; training: 224 x
 
 Where the two texts leave room (the project gives neither layers nor widths):
 
-- Coarse: the image at a quarter of its size, so that a training sees more views in its time, strided
-  convolutions, and residual blocks (He et al., CVPR 2016) between them. Each cell at 1/32 is told the
-  mean of all of them: every output depends on the whole image, as through the fully connected layers,
-  at any size of image. It ends at 1/8, and is brought to full size from there; outlines finer than that
-  it never sees, and they stay the fine network's.
-- Kernels of stride 2 are 4x4, so that a grid cell is centred on the pixels that it covers.
+- The coarse network's encoder is EfficientNet-Lite0 (`depth_models.networks.efficientnet_lite`), because
+  its weights can be those that photographs gave it: as in the paper, whose coarse network starts from
+  ImageNet's. It tells things apart in real images that no generated view has (docs/accuracy.md).
+- Each cell at 1/32 is told the mean of all of them: every output depends on the whole image, as through
+  the fully connected layers, at any size of image. Two convolutions bring it to 1/8, where it ends, and
+  from there it is resized; outlines finer than that stay the fine network's.
 - Depth is the sigmoid of a logit. For what is much nearer than `max_depth` that is the logarithm of
   depth which the paper predicts; it bends towards a largest depth instead of going beyond it.
 - Fine sees the coarse depth as its logit, adds a correction to it, and the correction starts at zero:
@@ -34,7 +34,6 @@ Where the two texts leave room (the project gives neither layers nor widths):
 """
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -42,10 +41,11 @@ from torch.nn import functional as F
 
 from depth_models.networks.anynet import convolution
 from depth_models.networks.anynet_wide import bilinear
+from depth_models.networks.efficientnet_lite import CHANNELS, MEAN, STD, EfficientNetLite0
 from depth_models.networks.mono_parts import Confidence, DepthOutput, ImageInput, check_positive
 
 COARSEST = 32  # px of the image in one cell of the coarsest grid; sizes must be a multiple of it
-LEVELS_DOWN, LEVELS_UP = 4, 2
+LEVELS_UP = 2
 PARTS = ('coarse', 'fine')
 SURE = 4  # px of the image in a cell of the grid of confidence
 
@@ -54,8 +54,7 @@ SURE = 4  # px of the image in a cell of the grid of confidence
 class CoarseToFineConfig:
     """What fixes the shape of every weight, and the scale of its depth; saved with the weights."""
 
-    down_channels: tuple[int, ...] = (32, 80, 160, 224)  # coarse: at 1/8, 1/16, 1/32, 1/32
-    up_channels: tuple[int, ...] = (128, 64)  # at 1/16, 1/8
+    up_channels: tuple[int, ...] = (128, 64)  # coarse: at 1/16, 1/8
     fine_channels: int = 32
     fine_dilations: tuple[int, ...] = (1, 2, 4, 1)  # of its convolutions at full size
     fine_window: int = field(default=0, metadata={'later': True})  # px, odd; 0: any correction
@@ -65,13 +64,12 @@ class CoarseToFineConfig:
     equalized: bool = field(default=False, metadata={'later': True})
 
     def __post_init__(self) -> None:
-        for name, number in (('down_channels', LEVELS_DOWN), ('up_channels', LEVELS_UP)):
-            if len(values := getattr(self, name)) != number:
-                raise ValueError(f'{name} must be {number} numbers, got {values}')
+        if len(self.up_channels) != LEVELS_UP:
+            raise ValueError(f'up_channels must be {LEVELS_UP} numbers, got {self.up_channels}')
         if not self.fine_dilations:
             raise ValueError('fine_dilations must hold a number for each convolution, got none')
-        check_positive(self, 'down_channels', 'up_channels', 'fine_channels', 'fine_dilations',
-                       'confidence_channels', 'max_depth')
+        check_positive(self, 'up_channels', 'fine_channels', 'fine_dilations', 'confidence_channels',
+                       'max_depth')
         if self.fine_window and (self.fine_window < 3 or self.fine_window % 2 == 0):
             raise ValueError(f'fine_window must be 0, or odd and at least 3 px, got {self.fine_window}')
 
@@ -102,27 +100,21 @@ class CoarseNet(nn.Module):
 
     def __init__(self, config: CoarseToFineConfig) -> None:
         super().__init__()
-        down, up = config.down_channels, config.up_channels
-        self.input = ImageInput(COARSEST, equalized=config.equalized)
-        self.stem = nn.Sequential(nn.AvgPool2d(4), convolution(3, down[0], kernel=4, stride=2))
-        self.down = nn.ModuleList(
-            nn.Sequential(ResidualBlock(above, channels, stride), ResidualBlock(channels, channels))
-            for (above, channels), stride in zip(pairwise(down), (2, 2, 1), strict=True))
-        self.everywhere = nn.Conv2d(down[-1], down[-1], 1)
+        *skips, deepest = CHANNELS
+        up = config.up_channels
+        self.input = ImageInput(COARSEST, equalized=config.equalized, mean=MEAN, std=STD)
+        self.encoder = EfficientNetLite0()
+        self.everywhere = nn.Conv2d(deepest, deepest, 1)
         self.up = nn.ModuleList(
             convolution(below + skip, channels)
-            for below, skip, channels in zip((down[-1], *up), reversed(down[:2]), up))
+            for below, skip, channels in zip((deepest, *up), reversed(skips), up))
         self.depth = nn.Conv2d(up[-1], 1, 3, padding=1)
         self.confidence = Confidence(up[-1], config.confidence_channels)
 
     def forward(self, image: Tensor) -> DepthOutput:
-        x = self.stem(self.input(image))
-        maps = [x]
-        for block in self.down:
-            x = block(x)
-            maps.append(x)
+        *skips, x = self.encoder(self.input(image))
         x = x + self.everywhere(x.mean((2, 3), keepdim=True))
-        for layer, skip in zip(self.up, (maps[1], maps[0]), strict=True):
+        for layer, skip in zip(self.up, reversed(skips), strict=True):
             x = layer(torch.cat([bilinear(x, (skip.shape[-2], skip.shape[-1])), skip], dim=1))
         logit = self.depth(x)
         size = (image.shape[1], image.shape[2])
@@ -163,21 +155,6 @@ def local_mean(x: Tensor, window: int) -> Tensor:
     # along, then down: 2 * window values a pixel instead of window ** 2
     along = F.avg_pool2d(x, (1, window), 1, (0, margin), count_include_pad=False)
     return F.avg_pool2d(along, (window, 1), 1, (margin, 0), count_include_pad=False)
-
-
-class ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut; size divided by `stride`, 1 or 2."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__()
-        self.first = convolution(inputs, outputs, kernel=2 + stride, stride=stride)
-        self.second = nn.Sequential(
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs))
-        self.shortcut = nn.Identity() if stride == 1 and inputs == outputs else nn.Sequential(
-            nn.AvgPool2d(stride), nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.second(self.first(x)) + self.shortcut(x))
 
 
 def dilated(inputs: int, outputs: int, dilation: int) -> nn.Sequential:

@@ -4,6 +4,7 @@ Shapes: B batch, C channels, H x W input image, h x w a coarser grid of it.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,15 +33,16 @@ STEEPEST = 4.0  # times as steep as no curve, and a little more: or a bare wall'
 class ImageInput(nn.Module):
     """[B,H,W,3] RGB in 0..255, uint8 or float -> [B,3,H,W] normalized."""
 
-    def __init__(self, multiple: int, *, equalized: bool = False) -> None:
-        """multiple: px, of height and width. equalized: see `equalized`."""
+    def __init__(self, multiple: int, *, equalized: bool = False,
+                 mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
+        """multiple: px, of height and width. equalized: see `equalized`. mean, std: of R, G and B."""
         super().__init__()
         self.multiple, self.equalized = multiple, equalized
         # in the network, so that preprocessing can neither be forgotten nor done twice
         self.mean: Tensor
         self.std: Tensor
-        self.register_buffer('mean', torch.tensor(MEAN))
-        self.register_buffer('std', torch.tensor(STD))
+        self.register_buffer('mean', torch.tensor(mean))
+        self.register_buffer('std', torch.tensor(std))
 
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[1:3]

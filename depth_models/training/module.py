@@ -59,7 +59,7 @@ class Training(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         config = self.config.optimizer
-        groups: list[dict[str, Any]] = [{'params': alone(self.network).parameters()}]
+        groups = self.task.groups(alone(self.network), self.config)
         if isinstance(self.network, Together):
             groups.append({'params': self.network.beside.parameters(), 'lr': self.network.learning_rate})
         # what a phase does not train has no gradients, and is passed over

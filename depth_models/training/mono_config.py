@@ -109,6 +109,13 @@ class CoarseToFineOptimizerConfig(MonoOptimizerConfig):
     """The same, of a loss on the logarithm of depth."""
 
     loss: CoarseToFineLossWeights = field(default_factory=CoarseToFineLossWeights)
+    # of the learning rate, for the encoder of the coarse network; 0: it stays as it starts
+    encoder_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.encoder_rate <= 10:
+            raise ValueError(f'encoder_rate must lie in 0 to 10, got {self.encoder_rate}')
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,9 @@ class CoarseToFineTrainerConfig(TrainerConfig):
     """Two phases: of `steps` the first ones train the coarse network, the others the fine one."""
 
     coarse_steps: int = 2000
+    # whether the encoder starts with the weights that photographs gave it, and keeps the statistics of its
+    # batch norm; or with random ones
+    pretrained_encoder: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

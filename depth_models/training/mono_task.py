@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from depth_models.training.mono_config import (
     UNetOptimizerConfig,
 )
 from depth_models.training.mono_losses import coarse_to_fine_loss, is_close, mean, unet_loss, usable
+from depth_models.training.photographs import encoder_weights
 from depth_models.training.task import Draw, Loss, Sections, Task
 
 # of evaluation.mono_figures, scaled by the ratio of the medians; then: mean confidence less how often
@@ -126,28 +127,67 @@ class CoarseToFineTask(MonoTask):
             raise ValueError('trainer.strategy must be ddp_find_unused_parameters_true where one of two '
                              'networks is trained at a time, got ddp')
 
+        trainer, optimizer = sections(config)
+        if not (optimizer.encoder_rate or trainer.pretrained_encoder or trainer.initial_weights):
+            raise ValueError('optimizer.encoder_rate is 0, and the encoder would stay random: '
+                             'trainer.pretrained_encoder must be true, or trainer.initial_weights given')
+
+    def begin(self, network: nn.Module, config: TrainingConfig) -> None:
+        network = checked(network)
+        trainer, optimizer = sections(config)
+        if trainer.pretrained_encoder:
+            network.coarse.encoder.take(encoder_weights())
+        network.coarse.encoder.requires_grad_(optimizer.encoder_rate > 0)
+
+    def groups(self, network: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
+        """Without an encoder that stays as it is."""
+        optimizer, encoder = config.optimizer, list(checked(network).coarse.encoder.parameters())
+        of_encoder = {id(parameter) for parameter in encoder}
+        groups: list[dict[str, Any]] = [
+            {'params': [one for one in network.parameters() if id(one) not in of_encoder]}]
+        if rate := sections(config)[1].encoder_rate:
+            groups.append({'params': encoder, 'lr': rate * optimizer.learning_rate})
+        return groups
+
     def phase(self, config: TrainingConfig, step: int) -> range:
-        border = config.trainer.coarse_steps  # type: ignore[attr-defined]  # CoarseToFineTrainerConfig
+        border = sections(config)[0].coarse_steps
         return range(border) if step < border else range(border, config.trainer.steps)
 
     def outputs(self, network: nn.Module, image: Tensor) -> Sequence[DepthOutput]:
         return network(image)
 
     def loss(self, network: nn.Module, batch: MonoBatch, config: TrainingConfig, *, parts: bool) -> Loss:
-        if not isinstance(network, CoarseToFine):
-            raise TypeError(f'the network must be CoarseToFine, got {type(network).__name__}')
-        largest = config.network.max_depth
+        network, largest = checked(network), config.network.max_depth
+        trainer, optimizer = sections(config)
         stage = 1 if self.phase(config, batch.step).start == 0 else 2
         if stage == 1:
+            if trainer.pretrained_encoder:
+                network.coarse.encoder.eval()  # few views in a batch: its own statistics are better ones
             output = network.coarse(batch.image)
         else:
             network.coarse.eval()  # or the statistics of its batch norm would go on drifting
             with torch.no_grad():
                 coarse = network.coarse(batch.image)
             output = network.fine(batch.image, coarse)
-        weights = config.optimizer.loss  # type: ignore[attr-defined]  # CoarseToFineOptimizerConfig
-        loss = coarse_to_fine_loss(output, batch.depth, valid=batch.valid, max_depth=largest, weights=weights)
+        loss = coarse_to_fine_loss(output, batch.depth, valid=batch.valid, max_depth=largest,
+                                   weights=optimizer.loss)
         return Loss(loss, {f'log_error_{stage}': log_error(output, batch, largest)} if parts else {})
+
+
+def sections(config: TrainingConfig) -> tuple[CoarseToFineTrainerConfig, CoarseToFineOptimizerConfig]:
+    """What a config of coarse to fine has of its own."""
+    trainer, optimizer = config.trainer, config.optimizer
+    if not (isinstance(trainer, CoarseToFineTrainerConfig)
+            and isinstance(optimizer, CoarseToFineOptimizerConfig)):
+        raise TypeError(f'the config must be of coarse to fine, got one of {config.kind}')
+    return trainer, optimizer
+
+
+def checked(network: nn.Module) -> CoarseToFine:
+    """The network, of which it is certain now what it is."""
+    if not isinstance(network, CoarseToFine):
+        raise TypeError(f'the network must be CoarseToFine, got {type(network).__name__}')
+    return network
 
 
 @torch.no_grad()

@@ -66,6 +66,13 @@ class Task(ABC, Generic[BatchT]):
     def warm_up(self, data: Any) -> None:
         """Make what is slow to make and needed to draw, before there are workers: they inherit it."""
 
+    def begin(self, network: nn.Module, config: TrainingConfig) -> None:
+        """What a network with random weights gets before anything else: weights of other trainings."""
+
+    def groups(self, network: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
+        """The network's parameters as an optimizer takes them, those apart that learn at another rate."""
+        return [{'params': list(network.parameters())}]
+
     @abstractmethod
     def open(self, data: Any, *, validation: bool = False) -> Draw[BatchT]:
         """What draws the batches of `data`, its sources opened; OSError or ValueError where one is wrong.

@@ -26,8 +26,10 @@ def task_of(kind: str) -> Task[Any]:
 
 
 def make_network(config: TrainingConfig) -> nn.Module:
-    """The network to start from: random, or `initial_weights`."""
-    network = task_of(config.kind).kinds[config.kind].network(config.network)
+    """The network to start from: random but for what its task knows better, or `initial_weights`."""
+    task = task_of(config.kind)
+    network = task.kinds[config.kind].network(config.network)
+    task.begin(network, config)
     if config.trainer.initial_weights:
         pretrained.load_into(network, pretrained.read(config.trainer.initial_weights, config.kind))
     return network

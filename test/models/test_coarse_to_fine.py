@@ -142,7 +142,7 @@ def test_a_size_that_is_no_multiple_is_refused(network):
 
 
 @pytest.mark.parametrize('options, message', [
-    ({'down_channels': (16, 32)}, 'down_channels must be 4 numbers'),
+    ({'up_channels': (16, 32, 64)}, 'up_channels must be 2 numbers'),
     ({'up_channels': (16, -8)}, 'up_channels must be positive'),
     ({'fine_dilations': ()}, 'fine_dilations must hold a number for each convolution, got none'),
     ({'fine_window': 8}, 'fine_window must be 0, or odd and at least 3 px, got 8'),

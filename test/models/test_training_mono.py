@@ -17,15 +17,17 @@ from safetensors.torch import load_file
 
 from depth_models import cli
 from depth_models.estimators.mono import MonoEstimator
+from depth_models.networks.efficientnet_lite import EfficientNetLite0
 from depth_models.training import config_files, mono
 from depth_models.training.mono_config import CoarseToFineTrainerConfig, UNetOptimizerConfig
 from depth_models.training.mono_losses import UNetLossWeights
 from depth_models.training.mono_task import CoarseToFineTask
+from depth_models.training.photographs import PACKAGE, encoder_weights
 from depth_models.training.running import train
 
 COARSE_STEPS, STEPS = 8, 14
 FOR_TIME = ('seconds_per_step', 'waiting_for_data')
-NETWORK = ('{kind: coarse_to_fine, down_channels: [4, 4, 8, 8], up_channels: [8, 4], fine_channels: 4, '
+NETWORK = ('{kind: coarse_to_fine, up_channels: [8, 4], fine_channels: 4, '
            'confidence_channels: 2, max_depth: 10.0}')
 
 
@@ -121,6 +123,39 @@ def test_the_weights_hold_both_networks_and_run(whole):
         load_file(weights)[name], checkpoint(whole, STEPS)['state_dict'][f'network.{name}'])] == []
 
 
+# --- an encoder that has seen photographs
+
+
+def encoder_of(state):
+    return {name.removeprefix('network.coarse.encoder.'): value for name, value in state.items()
+            if name.startswith('network.coarse.encoder.')}
+
+
+@pytest.mark.parametrize('rate', [0, 0.1])
+def test_an_encoder_starts_with_the_weights_of_photographs(tiny, tmp_path, rate):
+    """And keeps their statistics; at a rate of 0 it keeps them all, at another one it learns at that."""
+    pytest.importorskip(PACKAGE)
+    config = config_files.load(tiny, ['trainer.pretrained_encoder=true', f'optimizer.encoder_rate={rate}'])
+    start = EfficientNetLite0()
+    start.take(encoder_weights())
+    train(config, tmp_path, check=rate == 0)  # with the check: it learns a batch by heart without it too
+    saved = checkpoint(tmp_path, STEPS)
+    for key in ('state_dict', 'current_model_state'):
+        end = encoder_of(saved[key])
+        changed = {name for name, value in start.state_dict().items() if not torch.equal(value, end[name])}
+        assert changed == ({name for name, _ in start.named_parameters()} if rate else set())
+    if rate:  # AdamW goes by about the learning rate with every step, whatever the gradient
+        rates = sum(entry['learning_rate'] for entry in figures(tmp_path)
+                    if 'loss' in entry and entry['step'] <= COARSE_STEPS) * 2
+        gone = max(float((end[name] - value.detach()).abs().max()) for name, value in start.named_parameters())
+        assert 0.02 * rates < gone < 0.3 * rates
+
+
+def test_an_encoder_that_would_stay_random_is_refused(tiny):
+    with pytest.raises(ValueError, match=r'encoder_rate is 0, and the encoder would stay random'):
+        config_files.load(tiny, ['optimizer.encoder_rate=0'])
+
+
 # --- a run that is disturbed
 
 
@@ -213,6 +248,7 @@ def test_the_commands_in_the_shipped_configs_are_taken(name):
     ('data.validation_views=0', r'data\.validation_views must be at least 1, got 0'),
     ('data.views=0', r'data\.views must be at least 1, got 0'),
     ('data.height=225', r'data\.height must be a positive multiple of 32 px, got 225'),
+    ('optimizer.encoder_rate=-1', r'optimizer\.encoder_rate must lie in 0 to 10, got -1'),
     ('optimizer.schedule=step', r'optimizer\.schedule must be one of cosine, constant, got step'),
     ('optimizer.loss={l1: 1}', r'no key "optimizer\.loss\.l1"; there are: balance, gradients')])
 def test_what_is_wrong_in_a_config_is_named(override, says):
