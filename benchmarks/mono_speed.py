@@ -49,7 +49,7 @@ def main() -> None:
     torch.manual_seed(0)
     # as they ship
     unet, both = MonoUNet(MonoUNetConfig(equalized=True)).eval(), CoarseToFine(CoarseToFineConfig(
-        equalized=True)).eval()
+        equalized=True, fine_window=33)).eval()
     baseline = BaselineUNet().eval()
     graphs = {'unet': unet_graphs(unet), 'baseline': [Graph('baseline', baseline, (IMAGE,), ('depth_1',))],
               'coarse_to_fine': coarse_to_fine_graphs(both)}

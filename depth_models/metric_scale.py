@@ -4,11 +4,12 @@ Metres for what one camera sees: scale, or scale and shift, fitted to a few metr
 A network that sees one image knows shapes better than sizes. What is left open is a scale, and with
 relative networks a shift of inverse depth [Ranftl et al., arXiv 1907.01341, section 5]:
 
-    1 / metric = 1 / (scale * depth) + shift + lean_x x + lean_y y
+    1 / metric = 1 / (scale * depth) + shift + lean_x x + lean_y y + bend_xx x^2 + bend_xy x y + bend_yy y^2
 
 with x and y from -1 to 1 over the image's columns and rows. The lean is what is wrong where a network takes
 the camera's pitch or roll for another one: the inverse depth of a plane is linear in the pixel's place, and
-so is what it changes by when the plane is turned.
+so is what it changes by when the plane is turned. The bend is what is wrong at large scale beyond that, where
+the middle of a view is said to be too near beside its borders; it means nothing in itself.
 
 How it is fitted, and why so:
 
@@ -19,8 +20,9 @@ How it is fitted, and why so:
   1984], which needs no threshold and bears almost half of wrong samples too. It is polished by
   iteratively reweighted least squares with Tukey's biweight, which gives wrong samples no weight at
   all: Huber's gives them some, and a sample that fell through a gap onto the wall behind has leverage.
-- Samples from a few rows tell little of a lean, however many they are, for they are wrong together; and a
-  wrong lean does harm far from them. So there is some evidence that there is none, in proportion to them.
+- Samples from a few rows tell little of a lean or a bend, however many they are, for they are wrong
+  together; and a wrong one does harm far from them. So there is some evidence that there is none, in
+  proportion to them.
 - Smoothing adds up the normal equations of the frames, fading with age: a frame counts by its number
   of samples, and one that knows only the scale still helps to tell it.
 """
@@ -34,14 +36,15 @@ from numpy.typing import NDArray
 from depth_models.frames import Map
 
 MODES = ('none', 'median', 'affine')
-LEAST_FOR_SCALE, LEAST_FOR_SHIFT, LEAST_FOR_LEAN = 8, 20, 50  # samples
+LEAST_FOR_SCALE, LEAST_FOR_SHIFT, LEAST_FOR_LEAN, LEAST_FOR_BEND = 8, 20, 50, 100  # samples
 LEAST_SPREAD = 0.1  # of inverse depth, relative: below it, a shift cannot be told from a scale
 MOST_SAMPLES, MOST_FOR_START = 2000, 300  # evenly out of more: the rest costs time and adds little
 PAIRS = 200  # with 30 % wrong samples half of them are right; with 90 % of a third, still some
 ROUNDS = 8  # of reweighting
 TUKEY = 6.0  # standard deviations; of 4.685, right for normal errors, RMSE on real frames was 5 % more
 LEAST_DEVIATION = 0.01  # relative: no sensor and no network is better
-LEVEL = 0.02  # of the samples: as many tell that there is no lean
+LEVEL = 0.02  # of the samples: as many tell that there is no lean, and no bend
+UNKNOWNS = 7  # 1 / scale, shift, lean, bend
 FARTHER = 2.0  # times the farthest sample: where a fit with a negative shift ends
 
 Values = NDArray[np.float64]
@@ -49,12 +52,13 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fit:
-    """1 / metric = 1 / (scale * depth) + shift + lean, and how well that is known."""
+    """1 / metric = 1 / (scale * depth) + shift + lean + bend, and how well that is known."""
 
     mode: str = 'none'  # what was fitted, of MODES: 'median' is a scale alone
     scale: float = 1.0  # m for one unit of depth
     shift: float = 0.0  # 1/m, in the middle of the image
     lean: tuple[float, float] = (0.0, 0.0)  # 1/m, what is added to it at the right and at the lower border
+    bend: tuple[float, float, float] = (0.0, 0.0, 0.0)  # 1/m, of x^2, x y and y^2: at borders and corners
     residual: float = float('nan')  # median of |fitted / sample - 1| over this frame's samples
     samples: int = 0  # of this frame, known in both maps
     farthest: float = float('inf')  # m: what the fit puts beyond it is unknown
@@ -75,8 +79,12 @@ class Fit:
         kind = depth.dtype.type
         with np.errstate(divide='ignore', over='ignore', invalid='ignore'):
             metric = depth * kind(self.scale)
-            if any(self.lean):
-                shift = (x * kind(self.lean[0]) + kind(self.shift)) + y * kind(self.lean[1])
+            if any(self.lean) or any(self.bend):
+                (right, down), (xx, xy, yy) = (map(kind, part) for part in (self.lean, self.bend))
+                # what depends on a column or a row alone is a row or a column itself, which costs nothing
+                shift = ((xx * x + right) * x + kind(self.shift)) + (yy * y + down) * y
+                if xy:
+                    shift = shift + xy * x * y
                 metric /= shift * metric + kind(1)
             elif self.shift:
                 metric /= kind(self.shift) * metric + kind(1)
@@ -152,8 +160,8 @@ class _Known:
 
     count: float = 0.0  # samples
     log_scales: float = 0.0  # of the medians, each times its samples
-    # normal equations of (1 / scale, shift, lean_x, lean_y), and in the last column their right side
-    equations: Values = field(default_factory=lambda: np.zeros((4, 5)))
+    # normal equations of (1 / scale, shift, *lean, *bend), and in the last column their right side
+    equations: Values = field(default_factory=lambda: np.zeros((UNKNOWNS, UNKNOWNS + 1)))
     farthest: float = 0.0  # m, of the samples that were believed
 
     def faded(self, keep: float) -> '_Known':
@@ -188,7 +196,8 @@ def _look(inverse: Values, truth: Values, places: Values, affine: bool) -> _Know
     told = _Known(len(truth), len(truth) * log_scale)
     if not affine:
         return told
-    terms = np.column_stack([inverse, np.ones_like(inverse), places])
+    x, y = places.T
+    terms = np.column_stack([inverse, np.ones_like(inverse), x, y, x * x, x * y, y * y])
     line = terms[:, :2] @ _start(inverse, truth, float(np.exp(-log_scale)))
     for _ in range(ROUNDS):
         equations, weight = _equations(terms, truth, line)
@@ -225,7 +234,7 @@ def _equations(terms: Values, truth: Values, line: Values) -> tuple[Values, Valu
     """
     The normal equations at inverse depths `line`, weighted by how well samples fit it, and those weights.
 
-    terms: [N,4], what each unknown adds to the line.
+    terms: [N,UNKNOWNS], what each unknown adds to the line.
     """
     ahead = line > 0
     line = np.where(ahead, line, 1.0)
@@ -235,18 +244,19 @@ def _equations(terms: Values, truth: Values, line: Values) -> tuple[Values, Valu
     # Gauss-Newton: the error's gradient is the terms over the line, and the line itself makes that 1
     slopes = terms / line[:, None]
     made = (weight[:, None] * slopes).T @ np.column_stack([slopes, 1 - error])
-    made[[2, 3], [2, 3]] += LEVEL * len(truth) * float(np.median(truth)) ** 2  # at a border each
+    smooth = np.arange(2, UNKNOWNS)
+    made[smooth, smooth] += LEVEL * len(truth) * float(np.median(truth)) ** 2  # at a border each
     return made, weight
 
 
 def _solved(equations: Values, samples: float) -> Values | None:
-    """(1 / scale, shift, lean_x, lean_y), no lean where there are few samples; None: cannot be told."""
-    unknowns = 4 if samples >= LEAST_FOR_LEAN else 2
-    left, right = equations[:unknowns, :unknowns], equations[:unknowns, 4]
+    """(1 / scale, shift, *lean, *bend), the last ones 0 where there are few samples; None: cannot be told."""
+    unknowns = UNKNOWNS if samples >= LEAST_FOR_BEND else 4 if samples >= LEAST_FOR_LEAN else 2
+    left, right = equations[:unknowns, :unknowns], equations[:unknowns, -1]
     size = np.sqrt(np.diag(left))
     if not size.all() or np.linalg.cond(left / np.outer(size, size)) > 1e9:
         return None
-    found = np.zeros(4)
+    found = np.zeros(UNKNOWNS)
     found[:unknowns] = np.linalg.solve(left, right)
     return found
 
@@ -264,9 +274,10 @@ def _solve(known: _Known, affine: bool) -> Fit:
     elif (found := _solved(known.equations, known.count)) is None or found[0] <= 0:
         reason = 'what is said to be nearer is farther'
     else:
-        slope, shift, *lean = found.tolist()
-        beyond = shift < abs(lean[0]) + abs(lean[1])  # inverse depth may fall below 0 somewhere
-        return Fit('affine', 1 / slope, shift, (lean[0], lean[1]),
+        slope, shift, right, down, xx, xy, yy = found.tolist()
+        # inverse depth may fall below 0 somewhere
+        beyond = shift < abs(right) + abs(down) + abs(xy) - min(xx, 0) - min(yy, 0)
+        return Fit('affine', 1 / slope, shift, (right, down), (xx, xy, yy),
                    farthest=FARTHER * known.farthest if beyond else float('inf'))
     return replace(scale_alone, note=f'scale only: {reason}')
 

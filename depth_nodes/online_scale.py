@@ -22,7 +22,8 @@ class ScaleParams(TransformParams):
 
     scale: str = param(
         'none', f'What is fitted to the metric depths on {IMAGE} or {POINTS}: none, median (a factor), '
-        'affine (a factor, and a shift of inverse depth that may lean across the image).', choices=MODES)
+        'affine (a factor, and a shift of inverse depth that may lean and bend across the image).',
+        choices=MODES)
     scale_max_age: float = param(
         0.1, 'Largest difference of stamps between an image and the metric depths that it is fitted to [s].',
         low=0.0, high=60.0, live=True)
@@ -70,6 +71,7 @@ class OnlineScale:
         if self._fits.mode != 'none':
             values |= {'fit': fit.mode, 'fit_scale': f'{fit.scale:.6g}', 'fit_shift': f'{fit.shift:.6g}',
                        'fit_lean': ' '.join(f'{part:.6g}' for part in fit.lean),
+                       'fit_bend': ' '.join(f'{part:.6g}' for part in fit.bend),
                        'fit_residual': f'{fit.residual:.4f}', 'fit_samples': fit.samples,
                        'fit_note': fit.note}
         return Remarks(values, self._lack if metric_wanted else '')

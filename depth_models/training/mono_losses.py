@@ -3,7 +3,7 @@
 A target beyond the network's `max_depth` counts as unknown: no output can say it.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -28,11 +28,16 @@ class UNetLossWeights:
     # of our own, and not in the text: the loss of the coarse-to-fine networks, to which what is near
     # counts as much as what is far
     shape: float = 0.0
+    # of gradient matching, in `shape`. It helps to learn, and makes answers flat: most gradients are small
+    gradients: float = field(default=0.5, metadata={'later': True})
 
     def __post_init__(self) -> None:
-        if min(astuple(self)) < 0 or not sum(astuple(self)) > 0:
+        terms = self.l1, self.structure, self.edges, self.shape
+        if min(terms) < 0 or not sum(terms) > 0:
             raise ValueError('l1, structure, edges and shape must be 0 or more, and one of them above, '
                              f'got {self}')
+        if not self.gradients >= 0:
+            raise ValueError(f'gradients must be 0 or more, got {self.gradients}')
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class CoarseToFineLossWeights:
             raise ValueError(f'gradients must be 0 or more, got {self.gradients}')
 
 
-SHAPE = CoarseToFineLossWeights(balance=0.85, gradients=0.5)  # in the loss of the mono U-Net
+SHAPE_BALANCE = 0.85  # in the loss of the mono U-Net
 
 
 def unet_loss(output: DepthOutput, target: Tensor, *, image: Tensor, valid: Tensor, max_depth: float,
@@ -71,7 +76,8 @@ def unet_loss(output: DepthOutput, target: Tensor, *, image: Tensor, valid: Tens
     if total := weights.l1 + weights.structure + weights.edges:
         loss = loss + sum(weight * term for weight, term in terms) / total
     if weights.shape:
-        loss = loss + weights.shape * log_loss(output, truth, use, SHAPE)
+        shape = CoarseToFineLossWeights(SHAPE_BALANCE, weights.gradients)
+        loss = loss + weights.shape * log_loss(output, truth, use, shape)
     return loss + CONFIDENCE_WEIGHT * confidence_loss(output, target, use)
 
 

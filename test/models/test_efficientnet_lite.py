@@ -1,4 +1,4 @@
-"""The coarse network's encoder: what it gives, and that weights of photographs mean here what they mean there."""
+"""The coarse network's encoder: its maps, and that weights of photographs mean here what they mean there."""
 
 import sys
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_its_maps_are_at_an_eighth_a_sixteenth_and_a_thirty_second(size):
 
 @pytest.mark.parametrize('kernel', [3, 5])
 def test_stride_2_takes_the_second_pixel_of_each_pair_for_the_middle(kernel):
-    """As TensorFlow pads an even size; centred on the first one, maps would lie a pixel beside the weights'."""
+    """As TensorFlow pads an even size; centred on the first one, maps would lie a pixel beside theirs."""
     layer = convolution(1, 1, kernel, stride=2, last=True).eval()
     with torch.no_grad():
         for module in layer:

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from depth_models.metric_scale import LEAST_FOR_LEAN, LEAST_FOR_SCALE, LEAST_FOR_SHIFT, Fit, MetricScale
+from depth_models.metric_scale import (
+    LEAST_FOR_BEND,
+    LEAST_FOR_LEAN,
+    LEAST_FOR_SCALE,
+    LEAST_FOR_SHIFT,
+    Fit,
+    MetricScale,
+)
 
 
 def room(height: int = 120, width: int = 160) -> np.ndarray:
@@ -98,8 +105,9 @@ def test_the_lean_is_found_with_30_percent_wrong_samples(right, down):
     depth = leaning(truth, right, down)
     metric_scale = MetricScale('affine')
     fit = metric_scale.update(depth, sampled(truth, outliers=0.3))
-    # of the last one a part is taken for scale: the inverse depth of a floor grows with the rows too
-    assert fit.lean == pytest.approx((right, down), abs=0.02)
+    # of the last one a part is taken for scale and bend: the inverse depth of a floor grows with the rows too
+    assert fit.lean == pytest.approx((right, down), abs=0.03)
+    assert fit.bend == pytest.approx((0, 0, 0), abs=0.03)
     assert fit.scale == pytest.approx(0.6, rel=0.1)
     assert fit.shift == pytest.approx(0.02, abs=0.02)
     level = Fit('affine', fit.scale, fit.shift).apply(depth)
@@ -109,6 +117,22 @@ def test_the_lean_is_found_with_30_percent_wrong_samples(right, down):
     assert error < 0.06 and error < 0.7 * without
 
 
+@pytest.mark.parametrize('bend', [(0.06, 0.0, 0.0), (-0.05, 0.05, 0.0), (0.0, -0.04, 0.06)])
+def test_the_bend_is_found_with_30_percent_wrong_samples(bend):
+    truth = room()
+    rows, columns = np.meshgrid(*(np.linspace(-1, 1, size) for size in truth.shape), indexing='ij')
+    wrong = bend[0] * columns ** 2 + bend[1] * columns * rows + bend[2] * rows ** 2
+    depth = (1 / (0.6 * (1 / truth - 0.02 - wrong))).astype(np.float32)
+    metric_scale = MetricScale('affine')
+    fit = metric_scale.update(depth, sampled(truth, outliers=0.3))
+    assert fit.bend == pytest.approx(bend, abs=0.035)  # a part of it is taken for scale and lean
+    few = MetricScale('affine')
+    assert few.update(depth, sampled(truth, LEAST_FOR_BEND - 1)).bend == (0.0, 0.0, 0.0)
+    error, without = (float(np.nanmedian(np.abs(one.apply(depth) / truth - 1)))
+                      for one in (metric_scale, few))
+    assert error < 0.05 and error < 0.8 * without
+
+
 def test_few_samples_have_no_lean_and_those_of_few_rows_next_to_none():
     truth = room()
     depth = leaning(truth, 0.0, -0.05)
@@ -116,7 +140,8 @@ def test_few_samples_have_no_lean_and_those_of_few_rows_next_to_none():
     assert (few.mode, few.lean) == ('affine', (0.0, 0.0))
     sparse = np.full_like(truth, np.nan)
     sparse[58:62, ::2] = truth[58:62, ::2]
-    assert abs(MetricScale('affine').update(depth, sparse).lean[1]) < 0.01
+    fit = MetricScale('affine').update(depth, sparse)
+    assert abs(fit.lean[1]) < 0.01 and max(abs(part) for part in fit.bend[1:]) < 0.02
 
 
 def test_a_fit_that_leans_beyond_infinity_ends_where_it_is_unknown():
@@ -127,6 +152,17 @@ def test_a_fit_that_leans_beyond_infinity_ends_where_it_is_unknown():
     found = fit.apply(np.full((2, 2), 8.0, np.float32))
     np.testing.assert_array_equal(np.isnan(found), [[False, True], [False, False]])
     assert found[1, 1] == pytest.approx(1 / (1 / 8 - 0.15 + 0.05), rel=1e-4)
+
+
+def test_a_bend_is_added_where_it_says():
+    fit = Fit('affine', scale=2.0, shift=0.1, lean=(0.02, 0.04), bend=(0.08, 0.16, -0.04), farthest=50.0)
+    # at x and y of -0.5 and 0.5: x^2 and y^2 are 0.25 each, x y is 0.25 in two corners, -0.25 in the others
+    inverse = 1 / 8 + 0.1 + 0.25 * (0.08 - 0.04) + np.array([[-0.03 + 0.04, -0.01 - 0.04],
+                                                            [0.01 - 0.04, 0.03 + 0.04]])
+    depth = np.full((2, 2), 4.0, np.float32)
+    np.testing.assert_allclose(fit.apply(depth), 1 / inverse, rtol=1e-5)
+    places = np.array([[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]])
+    np.testing.assert_allclose(fit.at(np.full(4, 4.0), places), 1 / inverse.ravel())
 
 
 def test_the_residual_tells_how_far_off_the_fit_is():

@@ -147,7 +147,8 @@ def test_an_encoder_starts_with_the_weights_of_photographs(tiny, tmp_path, rate)
     if rate:  # AdamW goes by about the learning rate with every step, whatever the gradient
         rates = sum(entry['learning_rate'] for entry in figures(tmp_path)
                     if 'loss' in entry and entry['step'] <= COARSE_STEPS) * 2
-        gone = max(float((end[name] - value.detach()).abs().max()) for name, value in start.named_parameters())
+        gone = max(float((end[name] - value.detach()).abs().max())
+                   for name, value in start.named_parameters())
         assert 0.02 * rates < gone < 0.3 * rates
 
 
