@@ -87,9 +87,12 @@ def test_the_weights_of_the_loss_on_logarithms():
     offset, step = 1.5 * math.log(2), math.log(2)
     assert other == pytest.approx(plain - 0.5 * offset ** 2 + 3.0 * step, rel=1e-5)
     image = torch.zeros(1, 1, 3, 3)
-    paper, ours = (unet_loss(output, target, image=image, weights=weights, **options).item() for weights in (
-        UNetLossWeights(0, 0, 0, 1), UNetLossWeights(2, 0, 0, 1)))
-    assert ours - paper == pytest.approx((0.1 + 0.3) / 2, rel=1e-4)
+    alone, with_l1, twice, less = (
+        unet_loss(output, target, image=image, weights=weights, **options).item() for weights in (
+            UNetLossWeights(0, 0, 0, 1), UNetLossWeights(2, 0, 0, 1), UNetLossWeights(0, 0, 0, 2),
+            UNetLossWeights(0, 0, 0, 2, gradients=0.1)))
+    assert with_l1 - alone == pytest.approx((0.1 + 0.3) / 2, rel=1e-4)
+    assert twice - less == pytest.approx(2 * (0.5 - 0.1) * step, rel=1e-4)
 
 
 def test_edges_of_the_image_weigh_by_equation_6():

@@ -221,6 +221,14 @@ def test_the_shipped_configs_keep_to_the_texts():
     assert CoarseToFineTask().phase(both, first) == range(first, last)
 
 
+def test_the_second_training_of_the_unet_is_the_first_one_but_for_what_it_is_there_for():
+    first, second = config_files.load('mono_unet'), config_files.load('mono_unet_second')
+    assert second.trainer.initial_weights == f'runs/{first.name}/{first.name}.safetensors'
+    assert second.optimizer.loss == UNetLossWeights(2.0, 1.0, 5.0, shape=3.0, gradients=0.1)
+    assert first.optimizer.loss.gradients == 0.5
+    assert (second.network, second.data) == (first.network, first.data)
+
+
 @pytest.mark.parametrize('name', ['mono_unet', 'coarse_to_fine'])
 def test_the_commands_in_the_shipped_configs_are_taken(name):
     """What a comment says to add for a data set has only keys that exist."""
@@ -262,6 +270,10 @@ def test_loss_weights_and_phases_belong_to_their_network():
         config_files.load('mono_unet', ['trainer.coarse_steps=3'])
     with pytest.raises(ValueError, match=r'optimizer\.loss\.l1, structure, edges and shape must be 0'):
         config_files.load('mono_unet', ['optimizer.loss={l1: -1}'])
+    with pytest.raises(ValueError, match=r'optimizer\.loss\.gradients must be 0 or more, got -1'):
+        config_files.load('mono_unet', ['optimizer.loss={gradients: -1}'])
+    with pytest.raises(ValueError, match='one of them above'):  # what is left says nothing by itself
+        config_files.load('mono_unet', ['optimizer.loss={l1: 0, structure: 0, edges: 0, gradients: 1}'])
 
 
 @pytest.mark.parametrize(('command', 'config', 'right'), [
