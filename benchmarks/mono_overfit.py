@@ -33,7 +33,8 @@ RULES = Rules(median_scaling=False)
 OVERRIDES = ('data.batch=8', f'data.height={SIZE[0]}', f'data.width={SIZE[1]}', 'data.validation_views=8',
              'data.workers=0', 'optimizer.learning_rate=2e-3', 'optimizer.warmup_steps=50',
              'optimizer.weight_decay=0.0', 'optimizer.average_decay=0.9', 'network.max_depth=10.0',
-             'trainer.validate_every=100000', 'trainer.checkpoint_every=100000', 'trainer.log_every=100')
+             "trainer.initial_weights=''", 'trainer.validate_every=100000',
+             'trainer.checkpoint_every=100000', 'trainer.log_every=100')
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -14,7 +14,7 @@ Data: generated views, and any layout of depth_models/data/depth_datasets, each 
 
 from depth_models.training.command import Command
 
-MONO = Command('mono', 'mono_unet')
+MONO = Command('mono', 'mono_unet_first')
 COARSE_TO_FINE = Command('coarse_to_fine', 'coarse_to_fine', example='trainer.coarse_steps=3000')
 add_arguments, run, main = MONO.add_arguments, MONO.run, MONO.main
 

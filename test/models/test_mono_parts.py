@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from mono_pictures import settled
 
 from depth_models.networks.coarse_to_fine import CoarseToFine, CoarseToFineConfig
 from depth_models.networks.mono_parts import LEVELS, STEEPEST, equalized
@@ -73,7 +74,7 @@ def test_images_of_a_batch_do_not_see_each_other():
     lambda on: CoarseToFine(CoarseToFineConfig(equalized=on))])
 def test_networks_equalize_where_their_config_says_so(make):
     torch.manual_seed(1)
-    on = make(True).eval()
+    on = settled(make(True))
     off = make(False).eval()
     off.load_state_dict(on.state_dict())
     image = torch.from_numpy(photo((64, 64))[None].astype(np.float32))

@@ -200,7 +200,7 @@ def test_the_mono_unet_trains_from_the_command_line(tiny, tmp_path, capsys):
     entries = figures(tmp_path)
     assert [set(entry) >= {'loss', 'log_error_1'} for entry in entries] == [True, True, False]
     assert [entry['learning_rate'] for entry in entries[:2]] == pytest.approx([1e-5, 1.495e-5])  # warm-up
-    estimator = MonoEstimator.from_pretrained(str(tmp_path / 'mono_unet.safetensors'), engine='torch')
+    estimator = MonoEstimator.from_pretrained(str(tmp_path / 'mono_unet_first.safetensors'), engine='torch')
     assert estimator.stages == 1 and estimator._key((64, 64), 1.0) == (32, 32)
 
 
@@ -208,7 +208,7 @@ def test_the_mono_unet_trains_from_the_command_line(tiny, tmp_path, capsys):
 
 
 def test_the_shipped_configs_keep_to_the_texts():
-    unet = config_files.load('mono_unet')
+    unet = config_files.load('mono_unet_first')
     assert isinstance(unet.optimizer, UNetOptimizerConfig)
     assert unet.data.batch == 8 and unet.network.max_depth == 10
     assert unet.optimizer.loss == UNetLossWeights(2.0, 1.0, 5.0, shape=3.0)
@@ -222,14 +222,14 @@ def test_the_shipped_configs_keep_to_the_texts():
 
 
 def test_the_second_training_of_the_unet_is_the_first_one_but_for_what_it_is_there_for():
-    first, second = config_files.load('mono_unet'), config_files.load('mono_unet_second')
+    first, second = config_files.load('mono_unet_first'), config_files.load('mono_unet')
     assert second.trainer.initial_weights == f'runs/{first.name}/{first.name}.safetensors'
     assert second.optimizer.loss == UNetLossWeights(2.0, 1.0, 5.0, shape=3.0, gradients=0.1)
     assert first.optimizer.loss.gradients == 0.5
     assert (second.network, second.data) == (first.network, first.data)
 
 
-@pytest.mark.parametrize('name', ['mono_unet', 'coarse_to_fine'])
+@pytest.mark.parametrize('name', ['mono_unet_first', 'coarse_to_fine'])
 def test_the_commands_in_the_shipped_configs_are_taken(name):
     """What a comment says to add for a data set has only keys that exist."""
     text = (config_files.SHIPPED / f'{name}.yaml').read_text()
@@ -241,7 +241,7 @@ def test_the_commands_in_the_shipped_configs_are_taken(name):
     config = config_files.load(name, [*options.set, f'trainer.steps={options.steps}'])
     assert config.data.sources == config.data.validation_sources and config.data.sources[0].path == 'FOLDER'
     assert config.trainer.steps >= 100_000
-    if name == 'mono_unet':  # section 4.1
+    if name == 'mono_unet_first':  # section 4.1
         assert (config.optimizer.learning_rate, config.optimizer.weight_decay) == (1e-4, 0.0)
         assert {config.optimizer.factor(step, 100) for step in (0, 50, 99)} == {1.0}
 
