@@ -17,7 +17,7 @@ Where the two texts leave room (the project gives neither layers nor widths):
 
 - The coarse network's encoder is EfficientNet-Lite0 (`depth_models.networks.efficientnet_lite`), because
   its weights can be those that photographs gave it: as in the paper, whose coarse network starts from
-  ImageNet's. It tells things apart in real images that no generated view has (docs/accuracy.md).
+  ImageNet's. What that is worth stands in docs/accuracy.md.
 - Each cell at 1/32 is told the mean of all of them: every output depends on the whole image, as through
   the fully connected layers, at any size of image. Two convolutions bring it to 1/8, where it ends, and
   from there it is resized; outlines finer than that stay the fine network's.

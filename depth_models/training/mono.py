@@ -1,6 +1,8 @@
 """
 `depth-nodes train mono` and `depth-nodes train coarse_to_fine`: from views to a weight file.
 
+The mono U-Net that ships is trained twice: `--config mono_unet` goes on from the result of the default.
+
 Runs live in folders, stop and go on as those of stereo do: see `depth_models.training.stereo`. Coarse to
 fine is one run of two phases: trainer.steps in all, the first trainer.coarse_steps of them for the
 coarse network, the others for the fine one. It may stop in either, and between them.
