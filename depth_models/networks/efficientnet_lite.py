@@ -1,9 +1,9 @@
 """
-EfficientNet-Lite0 without its classifier: an encoder that there are weights for which have seen photographs.
+EfficientNet-Lite0 without its classifier: an encoder for which there are weights that photographs gave it.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, arXiv
 1905.11946, table 1, as its authors changed it for mobile processors in 2020: ReLU6 for swish, and no squeeze
-and excitation, so that every engine is quick at it.
+and excitation.
 
 Shapes: B batch, H x W image (multiples of 32).
 """
