@@ -8,8 +8,8 @@ relative networks a shift of inverse depth [Ranftl et al., arXiv 1907.01341, sec
 
 with x and y from -1 to 1 over the image's columns and rows. The lean is what is wrong where a network takes
 the camera's pitch or roll for another one: the inverse depth of a plane is linear in the pixel's place, and
-so is what it changes by when the plane is turned. The bend takes what else is
-wrong at large scale, and means nothing in itself: over real frames RMSE is less with it (docs/accuracy.md).
+so is what it changes by when the plane is turned. The bend takes what else is wrong at large scale, and means
+nothing in itself: over real frames RMSE is less with it (docs/accuracy.md).
 
 How it is fitted, and why so:
 
